@@ -1,0 +1,246 @@
+"""An action and the parameters a step gives it: compiled when planned, resolved and checked for each attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pydantic
+
+from opcode_core.actions import Action, Effect, Params
+from opcode_core.errors import LimitExceededError, ValidationError
+from opcode_core.jsonio import type_name, write_json
+from opcode_core.model.problems import ProblemCode, pointer
+from opcode_core.references.resolve import text_of
+from opcode_core.references.tree import Node, child, secret_paths
+from opcode_core.suggest import hint_for
+
+MAX_PARAMS_BYTES = 4 << 20
+"""How large the resolved parameters of a step may be, as JSON."""
+_SMALL = 4096
+
+_EXPECTED = {
+    "string_type": "a string",
+    "bool_type": "true or false",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "dict_type": "an object",
+    "mapping_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "list_type": "an array",
+    "none_required": "null",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BoundAction:
+    """An action with the parameters a step gives it.
+
+    Attributes:
+        action: The action.
+        tree: The parameters, with their references.
+        ready: The checked parameters, when there is no reference in them and nobody can change them; else None.
+        quick: Whether resolving them takes a time bounded by their own size.
+    """
+
+    action: Action
+    tree: Node
+    ready: Params | None = None
+    quick: bool = True
+
+    def arguments(self, variables: Mapping[str, Any], replacement: Mapping[str, Any] | None = None) -> Params:
+        """Resolve and check the parameters.
+
+        Args:
+            variables: What references read.
+            replacement: Parameters to use instead of the definition's; None for none.
+
+        Raises:
+            InterpolationError: A reference leads nowhere.
+            ValidationError: A value is not what the action takes; `details.issues` says where.
+            LimitExceededError: They are larger than `MAX_PARAMS_BYTES` as JSON.
+        """
+        if replacement is not None:
+            return self._checked(dict(replacement), coerce=False)
+        if self.ready is not None:
+            return self.ready
+        return self._checked(self.tree.resolve(variables), coerce=True)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it runs without waiting for anything, its parameters included."""
+        return self.action.in_place and self.quick
+
+    @property
+    def effect(self) -> Effect:
+        """What running it twice does, as far as the definition shows; `unsafe` when that hangs on a reference."""
+        effect = self.action.effect
+        if isinstance(effect, Effect):
+            return effect
+        return Effect.UNSAFE if self.ready is None else effect(self.ready)
+
+    def touches(self) -> list[dict[str, Any]]:
+        """What of the outside world it names: `[{kind, value, certain}]`; a value from a reference is null."""
+        found = []
+        for name, kind in self.action.touches.items():
+            node = child(self.tree, name)
+            if node is None:
+                continue
+            certain = not node.sources
+            value = node.resolve({}) if certain else None
+            if kind == "host" and isinstance(value, str):
+                value = urlsplit(value).netloc.rpartition("@")[2]
+            found.append({"kind": kind, "value": value, "certain": certain})
+        secrets = sorted({str(path[1]) for path in secret_paths(self.tree) if len(path) > 1})
+        return [*found, *({"kind": "secret", "value": name, "certain": True} for name in secrets)]
+
+    def _checked(self, values: dict[str, Any], *, coerce: bool) -> Params:
+        _check_size(values)
+        for _ in range(2):
+            try:
+                return self.action.params.model_validate(values)
+            except pydantic.ValidationError as error:
+                found = error
+                values, changed = self._as_text(values, error) if coerce else (values, False)
+                if not changed:
+                    break
+        issues = [
+            {"path": issue.path, "code": issue.code, "message": issue.message, **issue.hinted()}
+            for issue in describe(found, values)
+        ]
+        text = "; ".join(f"{issue['path'] or '/'}: {issue['message']}" for issue in issues[:5])
+        raise ValidationError(f"{self.action.name} cannot take these parameters: {text}", {"issues": issues})
+
+    def _as_text(self, values: dict[str, Any], error: pydantic.ValidationError) -> tuple[dict[str, Any], bool]:
+        """Turn numbers and booleans that references brought in into text where text is wanted."""
+        changed = False
+        for line in error.errors(include_url=False, include_input=False, include_context=False):
+            if line["type"] != "string_type":
+                continue
+            location = resolve_location(values, line["loc"])
+            if not location or not self._is_brought_in(location):
+                continue
+            parent: Any = values
+            for segment in location[:-1]:
+                parent = parent[segment]
+            value = parent[location[-1]]
+            if isinstance(value, (bool, int, float)):
+                parent[location[-1]] = text_of(value)
+                changed = True
+        return values, changed
+
+    def _is_brought_in(self, location: tuple[str | int, ...]) -> bool:
+        node: Node = self.tree
+        for segment in location:
+            below = child(node, segment)
+            if below is None:
+                break
+            node = below
+        return bool(node.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class ParamIssue:
+    """Something wrong with parameters.
+
+    Attributes:
+        path: JSON Pointer into the parameters.
+        code: Which kind of problem it is.
+        message: What was found.
+        choices: The texts that would be right; empty when that is not the point.
+        known: The fields there are, when an unknown one was given.
+        kind: The validator's own name for the problem.
+    """
+
+    path: str
+    code: ProblemCode
+    message: str
+    choices: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    kind: str = ""
+    location: tuple[str | int, ...] = ()
+
+    def hinted(self) -> dict[str, str]:
+        """`{"hint": …}` when there is one."""
+        name = str(self.location[-1]) if self.location else ""
+        hint = hint_for(name, self.known) if self.known else None
+        return {"hint": hint} if hint else {}
+
+
+def describe(error: pydantic.ValidationError, values: Any) -> list[ParamIssue]:
+    """Say what a validation found, in our words and without the values."""
+    issues = []
+    for line in error.errors(include_url=False, include_input=True, include_context=True):
+        kind = line["type"]
+        location = resolve_location(values, line["loc"], missing=kind == "missing")
+        path = pointer("", *location)
+        context = line.get("ctx", {})
+        if kind == "missing":
+            issue = ParamIssue(path, "MISSING_FIELD", f"`{location[-1]}` is missing", kind=kind, location=location)
+        elif kind == "extra_forbidden":
+            issue = ParamIssue(
+                path, "UNKNOWN_FIELD", f"there is no parameter `{location[-1]}`", kind=kind, location=location
+            )
+        elif kind in ("literal_error", "enum"):
+            expected = str(context.get("expected", ""))
+            choices = tuple(piece.strip().strip("'") for piece in expected.replace(" or ", ", ").split(","))
+            message = f"expected one of {', '.join(f'`{choice}`' for choice in choices)}"
+            issue = ParamIssue(path, "INVALID_VALUE", message, choices, kind=kind, location=location)
+        elif kind in _EXPECTED:
+            message = f"expected {_EXPECTED[kind]}, found {type_name(line.get('input'))}"
+            issue = ParamIssue(path, "WRONG_TYPE", message, kind=kind, location=location)
+        else:
+            message = str(context["error"]) if kind == "value_error" and "error" in context else str(line["msg"])
+            issue = ParamIssue(path, "INVALID_VALUE", message, kind=kind, location=location)
+        issues.append(issue)
+    return _without_unions(issues)
+
+
+def resolve_location(
+    values: Any, location: tuple[str | int, ...], *, missing: bool = False
+) -> tuple[str | int, ...]:
+    """The part of a validator's location that leads through the values: tags of unions are left out."""
+    path: list[str | int] = []
+    value = values
+    for index, segment in enumerate(location):
+        if isinstance(value, Mapping) and segment in value:
+            value = value[segment]  # type: ignore[index] # it was found there
+        elif isinstance(value, (list, tuple)) and isinstance(segment, int) and segment < len(value):
+            value = value[segment]
+        elif missing and index == len(location) - 1:
+            pass
+        else:
+            continue
+        path.append(segment)
+    return tuple(path)
+
+
+def _without_unions(issues: list[ParamIssue]) -> list[ParamIssue]:
+    """One issue for each place: of a union's several complaints the types are put together."""
+    by_path: dict[str, ParamIssue] = {}
+    for issue in issues:
+        earlier = by_path.get(issue.path)
+        if earlier is None:
+            by_path[issue.path] = issue
+        elif earlier.kind in _EXPECTED and issue.kind in _EXPECTED and _EXPECTED[issue.kind] not in earlier.message:
+            expected, found = earlier.message.rsplit(", found ", 1)
+            message = f"{expected} or {_EXPECTED[issue.kind]}, found {found}"
+            by_path[issue.path] = ParamIssue(
+                issue.path, "WRONG_TYPE", message, kind=issue.kind, location=issue.location
+            )
+    return list(by_path.values())
+
+
+def _check_size(values: dict[str, Any]) -> None:
+    if all(isinstance(value, (int, float, bool, type(None))) or (isinstance(value, str) and len(value) < _SMALL)
+           for value in values.values()):
+        return
+    size = len(write_json(values))
+    if size > MAX_PARAMS_BYTES:
+        raise LimitExceededError(
+            f"the resolved parameters are {size} bytes of JSON: at most {MAX_PARAMS_BYTES}", {"limit": MAX_PARAMS_BYTES}
+        )

@@ -1,0 +1,165 @@
+"""The embedded runtime: asyncio, threads and a journal in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
+
+from opcode_core.actions import Action, ActionContext, Params
+from opcode_core.clock import Clock
+from opcode_core.durations import format_duration
+from opcode_core.engine.runtime import StoreUnavailableError
+from opcode_core.errors import ExecutionError, StepTimeoutError, StoreError
+from opcode_core.logs import logger
+from opcode_core.model.events import Event
+from opcode_core.model.state import WorkflowState
+from opcode_core.settings import Settings
+from opcode_core.store.protocol import Store
+
+T = TypeVar("T")
+_EXPRESSION_THREADS = 2
+
+
+class ProcessResources:
+    """What all workflows of a process share: slots, threads, settings, objects of plugins.
+
+    Args:
+        store: Where events go.
+        settings: The settings.
+        clock: What time it is.
+    """
+
+    def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
+        self.store = store
+        self.settings = settings
+        self.clock = clock
+        self.slots = asyncio.Semaphore(settings.pool_size)
+        self.action_threads = ThreadPoolExecutor(settings.pool_size, "opcode-action")
+        self.expression_threads = ThreadPoolExecutor(_EXPRESSION_THREADS, "opcode-expression")
+        self.protected = _identities_of(store.files())
+        self._shared: dict[str, tuple[Any, Callable[[Any], Awaitable[None]]]] = {}
+
+    def shared(self, key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> T:
+        """An object made once and closed with the process."""
+        if key not in self._shared:
+            self._shared[key] = (make(), close)
+        return self._shared[key][0]  # type: ignore[no-any-return] # of the type that `make` gave
+
+    async def close(self) -> None:
+        """Close what plugins share and let the threads go."""
+        for key, (value, close) in reversed(self._shared.items()):
+            try:
+                await close(value)
+            except Exception:  # noqa: BLE001 - one plugin's trouble must not keep the others from closing
+                logger.warning("a shared object did not close", exc_info=True, extra={"data": {"key": key}})
+        self._shared.clear()
+        for threads in (self.action_threads, self.expression_threads):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+class EmbeddedRuntime:
+    """The world of one workflow in this process (`Runtime`).
+
+    Args:
+        workflow_id: The workflow.
+        resources: What it shares with the others.
+    """
+
+    def __init__(self, workflow_id: str, resources: ProcessResources) -> None:
+        self._workflow_id = workflow_id
+        self._resources = resources
+        self._journal = resources.store.journal
+        self.now = resources.clock.now
+        self.random = random.random
+
+    def store(self, event: Event, payload: bytes | None, state: WorkflowState) -> None:
+        """Take an event to be stored."""
+        self._journal.append(event, payload, state)
+
+    async def stored(self) -> None:
+        """Wait until everything taken so far is stored."""
+        try:
+            await self._journal.stored(self._workflow_id)
+        except StoreError as error:
+            raise StoreUnavailableError(error.message) from error
+
+    async def breathe(self) -> None:
+        """Let others run for a moment."""
+        await asyncio.sleep(0)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; holds no slot."""
+        await asyncio.sleep(seconds)
+
+    async def within(self, seconds: float, work: Coroutine[Any, Any, T]) -> T:
+        """Await work that may take so long."""
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                return await work
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise StepTimeoutError(
+                f"the attempt took longer than its timeout of {format_duration(seconds)}",
+                {"timeout_ms": round(seconds * 1000)},
+            ) from None
+
+    def slot(self) -> AbstractAsyncContextManager[None]:
+        """A place in the pool of running actions."""
+        return self._resources.slots  # type: ignore[return-value] # a semaphore is such a context
+
+    async def call(self, action: Action, params: Params, context: ActionContext | None) -> Any:
+        """Run an action."""
+        arguments: list[Any] = [params] if action.takes_params else []
+        if action.takes_context:
+            arguments.append(context)
+        if action.kind == "async":
+            return await action.run(*arguments)
+        if action.kind == "inline":
+            return action.run(*arguments)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._resources.action_threads, _contained, action.run, *arguments)
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Compute something that may take a while."""
+        return await asyncio.get_running_loop().run_in_executor(self._resources.expression_threads, work)
+
+    def setting(self, name: str) -> Any:
+        """A setting by its dotted name; None if it is not set."""
+        return self._resources.settings.values.get(name)
+
+    def protected_files(self) -> frozenset[tuple[int, int]]:
+        """Device and inode numbers of the server's own files."""
+        self._resources.protected |= _identities_of(self._resources.store.files())
+        return self._resources.protected
+
+    async def shared(self, key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> T:
+        """An object made once for the process and closed with it."""
+        return self._resources.shared(key, make, close)
+
+
+def _contained(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function in a thread; `SystemExit` and its like end the attempt, not the server."""
+    try:
+        return function(*arguments)
+    except Exception:
+        raise
+    except BaseException as raised:
+        raise ExecutionError(f"the action raised {type(raised).__name__}") from None
+
+
+def _identities_of(paths: Any) -> frozenset[tuple[int, int]]:
+    found = set()
+    for path in paths:
+        try:
+            status = os.stat(path)  # noqa: PTH116 - paths are texts here, and no file is opened
+        except OSError:
+            continue
+        found.add((status.st_dev, status.st_ino))
+    return frozenset(found)
+

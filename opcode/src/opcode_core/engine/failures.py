@@ -1,0 +1,62 @@
+"""From what an attempt raised to the error a step has, and whether and when it is tried again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opcode_core.errors import ExecutionError, OpcodeError, RetryExhaustedError
+from opcode_core.model.definition import RetryPolicy
+
+_LONGEST_TEXT = 500
+_LONGEST_PAUSE = 100 * 365 * 86400.0
+
+
+def as_error(raised: BaseException) -> OpcodeError:
+    """The error of whatever an attempt raised; what is not ours becomes an EXECUTION_ERROR, without a traceback."""
+    if isinstance(raised, OpcodeError):
+        return raised
+    text = str(raised).encode("utf-8", "replace").decode("utf-8")
+    shown = text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
+    name = type(raised).__name__
+    return ExecutionError(f"the action raised {name}: {shown}" if shown else f"the action raised {name}")
+
+
+def final_error(last: OpcodeError, attempts: int) -> dict[str, Any]:
+    """The error of a step that failed for good: wrapped when all its attempts were used up."""
+    if attempts > 1 and last.retryable:
+        cause = last.to_json()
+        return RetryExhaustedError(
+            f"{attempts} attempts failed; the last one: {last.message}", {"cause": cause, "attempts": attempts}
+        ).to_json()
+    return last.to_json()
+
+
+def pause_before(
+    policy: RetryPolicy | None, attempts: int, last: OpcodeError, random: float
+) -> float | None:
+    """How long to wait before the next attempt.
+
+    Args:
+        policy: How failed attempts are tried again; None for not at all.
+        attempts: How many failed so far.
+        last: The error of the last one.
+        random: A number from 0 to 1, for jitter.
+
+    Returns:
+        Seconds; None when it is not tried again.
+    """
+    if policy is None or attempts > policy.max or not last.retryable:
+        return None
+    if policy.backoff == "none":
+        pause = 0.0
+    elif policy.backoff == "constant":
+        pause = policy.delay
+    elif policy.backoff == "linear":
+        pause = policy.delay * attempts
+    else:
+        pause = policy.delay * 2.0 ** min(attempts - 1, 64)
+    wished = getattr(last, "retry_after", None)
+    if policy.jitter:
+        pause *= random
+    pause = max(pause, wished or 0.0)
+    return min(pause, policy.max_delay if policy.max_delay is not None else _LONGEST_PAUSE)

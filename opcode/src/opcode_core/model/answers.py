@@ -1,0 +1,74 @@
+"""What agents are answered about a workflow, with what is too large to show cut and marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from opcode_core.clock import iso_time
+from opcode_core.jsonio import write_json
+from opcode_core.model.state import StepState, WorkflowState
+
+LARGE_BYTES = 64 << 10
+"""A value whose JSON is larger is cut in answers; references read all of it."""
+_PREVIEW = 1000
+_PENDING = StepState()
+
+
+def cut(value: Any, size: int) -> Any:
+    """A value as an answer shows it.
+
+    Args:
+        value: Any JSON.
+        size: At least how many bytes its JSON has; it is measured only when that is large.
+    """
+    if size <= LARGE_BYTES:
+        return value
+    text = write_json(value)
+    if len(text) <= LARGE_BYTES:
+        return value
+    preview = value if isinstance(value, str) else text[: _PREVIEW * 4].decode("utf-8", "ignore")
+    return {"truncated": True, "bytes": len(text), "preview": preview[:_PREVIEW]}
+
+
+def cut_error(error: dict[str, Any]) -> dict[str, Any]:
+    """An error as an answer shows it: details that are too large are cut."""
+    if "details" not in error:
+        return error
+    return {**error, "details": cut(error["details"], LARGE_BYTES + 1)}
+
+
+def workflow_answer(state: WorkflowState, step_ids: Iterable[str]) -> dict[str, Any]:
+    """A workflow as `run` and `status` answer it.
+
+    Args:
+        state: The workflow.
+        step_ids: The steps of its definition; those it never reached are shown as pending.
+    """
+    answer: dict[str, Any] = {"workflow_id": state.workflow_id, "status": state.status}
+    if state.status == "completed":
+        answer["output"] = cut(state.output, state.output_size)
+    if state.error is not None:
+        answer["error"] = cut_error(state.error)
+    answer["started_at"] = iso_time(state.created_at)
+    if state.completed_at is not None:
+        answer["completed_at"] = iso_time(state.completed_at)
+    states = state.steps
+    steps = {step_id: _step(step_id, states.get(step_id, _PENDING)) for step_id in step_ids}
+    for step_id in states.keys() - steps.keys():
+        steps[step_id] = _step(step_id, states[step_id])
+    answer["steps"] = steps
+    return answer
+
+
+def _step(step_id: str, state: StepState) -> dict[str, Any]:
+    shown: dict[str, Any] = {"step_id": step_id, "status": state.status}
+    if state.output is not None or state.status == "completed":
+        shown["output"] = cut(state.output, state.size)
+    if state.error is not None:
+        shown["error"] = cut_error(state.error)
+    if state.started_at is not None:
+        if state.ended_at is not None:
+            shown["duration_ms"] = (state.ended_at - state.started_at) / 1000
+        shown["attempts"] = state.attempts
+    return shown

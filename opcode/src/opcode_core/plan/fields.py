@@ -1,0 +1,124 @@
+"""Checking the members of an object: which there are, of what type, and which are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from opcode_core.durations import parse_duration
+from opcode_core.jsonio import type_name
+from opcode_core.model.problems import pointer
+from opcode_core.plan.problems import Problems
+
+Kind = Literal["object", "array", "string", "integer", "boolean", "duration", "any"]
+_ARTICLES = {
+    "object": "an object",
+    "array": "an array",
+    "string": "a string",
+    "integer": "an integer",
+    "boolean": "true or false",
+    "duration": "a duration such as `30s`",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a member of an object may be.
+
+    Attributes:
+        kind: Its JSON type; `duration` is a string that holds one.
+        required: Whether it must be there.
+        choices: The only texts it may be; empty for any.
+        least: The smallest integer it may be.
+        warn_above: An integer above this is odd, but allowed.
+    """
+
+    kind: Kind
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    least: int | None = None
+    warn_above: int | None = None
+
+
+def check_object(value: Any, fields: Mapping[str, Field], at: str, problems: Problems) -> dict[str, Any]:
+    """Check an object's members.
+
+    Args:
+        value: What stands there, which may be no object at all.
+        fields: What may be in it.
+        at: Where it stands, as a JSON Pointer.
+        problems: Where problems go.
+
+    Returns:
+        The members that are as they should be, durations as seconds; the others are reported and left out.
+    """
+    if not isinstance(value, Mapping):
+        wrong_type(value, "object", at, problems)
+        return {}
+    good: dict[str, Any] = {}
+    for name, member in value.items():
+        field = fields.get(name)
+        if field is None:
+            problems.unknown_field(at, name, list(fields), list(value))
+        elif check_member(member, field, pointer(at, name), problems):
+            good[name] = parse_duration(member) if field.kind == "duration" else member
+    for name, field in fields.items():
+        if field.required and name not in value:
+            problems.add(
+                pointer(at, name), "MISSING_FIELD", f"`{name}` is missing: {_ARTICLES.get(field.kind, 'a value')}"
+            )
+    return good
+
+
+def check_member(value: Any, field: Field, at: str, problems: Problems) -> bool:
+    """Check one member; report what is wrong and say whether it is as it should be."""
+    if not _is(value, field.kind):
+        wrong_type(value, field.kind, at, problems)
+        return False
+    if field.kind == "duration":
+        return _check_duration(value, at, problems)
+    if field.choices and value not in field.choices:
+        problems.not_one_of(at, value, list(field.choices))
+        return False
+    if field.least is not None and value < field.least:
+        problems.add(at, "INVALID_VALUE", f"{value} is too small: at least {field.least}")
+        return False
+    if field.warn_above is not None and value > field.warn_above:
+        problems.add(at, "INVALID_VALUE", f"{value} is a lot: more than {field.warn_above} is rarely meant", warning=True)
+    return True
+
+
+def wrong_type(value: Any, kind: Kind, at: str, problems: Problems) -> None:
+    """Report a value of the wrong type."""
+    code = "BAD_DURATION" if kind == "duration" else "WRONG_TYPE"
+    hint, fix = None, None
+    if kind == "duration" and isinstance(value, int) and not isinstance(value, bool):
+        hint = f'write it with its unit: "{value}s" or "{value}ms"'
+    elif kind == "array" and isinstance(value, str):
+        hint, fix = "write it in brackets", [{"op": "replace", "path": at, "value": [value]}]
+    elif kind == "string" and isinstance(value, (bool, int, float)):
+        from opcode_core.references.resolve import text_of
+
+        hint, fix = "write it in quotes", [{"op": "replace", "path": at, "value": text_of(value)}]
+    problems.add(at, code, f"expected {_ARTICLES[kind]}, found {type_name(value)}", hint=hint, fix=fix)
+
+
+def _is(value: Any, kind: Kind) -> bool:
+    if kind == "any":
+        return True
+    if kind == "duration":
+        return isinstance(value, str)
+    if kind == "integer":
+        return isinstance(value, int) and not isinstance(value, bool)
+    types: dict[str, type | tuple[type, ...]] = {"object": Mapping, "array": list, "string": str, "boolean": bool}
+    return isinstance(value, types[kind])
+
+
+def _check_duration(value: str, at: str, problems: Problems) -> bool:
+    try:
+        parse_duration(value)
+    except ValueError as error:
+        problems.add(at, "BAD_DURATION", str(error))
+        return False
+    return True

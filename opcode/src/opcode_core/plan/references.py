@@ -1,0 +1,163 @@
+"""Compiling values with `${{ }}` into trees, and expressions; whatever they refer to is checked where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from opcode_core.expressions import Expression, ExpressionSyntaxError
+from opcode_core.model.problems import pointer
+from opcode_core.plan.problems import Problems
+from opcode_core.plan.visibility import Place
+from opcode_core.plugins.registry import Registry
+from opcode_core.references import tree
+from opcode_core.references.parse import Reference, ReferenceSyntaxError, has_reference, parse_text
+from opcode_core.suggest import did_you_mean, listing
+
+_NO_EXTRA: Mapping[str, str] = {}
+_LOOP_TOO: Mapping[str, str] = {"loop": "iter"}
+
+
+class References:
+    """Compiles what a definition holds; one for each definition.
+
+    Args:
+        registry: Where expression engines are found.
+        problems: Where problems go.
+    """
+
+    def __init__(self, registry: Registry, problems: Problems) -> None:
+        self._registry = registry
+        self._problems = problems
+        self._compiled: dict[tuple[str, str, bool], Expression | ExpressionSyntaxError] = {}
+
+    def compile(self, value: Any, at: str, place: Place) -> tree.Node:
+        """Compile a value of the definition.
+
+        Args:
+            value: Any JSON, with references anywhere in its texts.
+            at: Where it stands, as a JSON Pointer.
+            place: What it may refer to.
+
+        Returns:
+            Its tree; where something is wrong (which is reported) the tree has a hole that is never resolved.
+        """
+        if isinstance(value, str):
+            return self._text(value, at, place) if has_reference(value) else tree.Literal(value)
+        if isinstance(value, Mapping):
+            return self._object(value, at, place)
+        if isinstance(value, list):
+            nodes = [self.compile(item, pointer(at, index), place) for index, item in enumerate(value)]
+            if all(_is_literal(node) for node in nodes):
+                return tree.literal(value)
+            return tree.Array(tuple(nodes), _union(nodes))
+        return tree.Literal(value)
+
+    def expression(self, source: str, at: str, place: Place, engine: str = "cel") -> Expression | None:
+        """Compile an expression that stands by itself; one wrapped in `${{ }}` means its inside.
+
+        Returns:
+            None when it does not compile, which is reported.
+        """
+        inside = self._unwrapped(source, at)
+        return None if inside is None else self._expression(inside, at, place, engine, inside_braces=inside != source)
+
+    def _unwrapped(self, source: str, at: str) -> str | None:
+        if not has_reference(source):
+            return source
+        try:
+            pieces = parse_text(source.strip())
+        except ReferenceSyntaxError as error:
+            self._problems.add(at, "BAD_REFERENCE", error.message)
+            return None
+        if len(pieces) == 1 and isinstance(pieces[0], Reference):
+            return pieces[0].source
+        self._problems.add(
+            at,
+            "BAD_EXPRESSION",
+            "an expression cannot be put together from text and references",
+            hint="write it as one expression: variables are named in it without `${{ }}`",
+        )
+        return None
+
+    def _object(self, value: Mapping[str, Any], at: str, place: Place) -> tree.Node:
+        members = []
+        for name, member in value.items():
+            if has_reference(name):
+                self._problems.add(
+                    pointer(at, name), "BAD_REFERENCE", "a reference cannot stand in the key of an object"
+                )
+            members.append((name, self.compile(member, pointer(at, name), place)))
+        nodes = [node for _, node in members]
+        if all(_is_literal(node) for node in nodes):
+            return tree.literal(dict(value))
+        return tree.Object(tuple(members), _union(nodes))
+
+    def _text(self, text: str, at: str, place: Place) -> tree.Node:
+        try:
+            pieces = parse_text(text)
+        except ReferenceSyntaxError as error:
+            self._problems.add(at, "BAD_REFERENCE", error.message)
+            return tree.Literal(text, frozenset({"?"}))
+        parts = [
+            piece if isinstance(piece, str) else self._reference(piece, at, place) for piece in pieces
+        ]
+        if len(parts) == 1:
+            return tree.Literal(parts[0]) if isinstance(parts[0], str) else parts[0]
+        nodes = [part for part in parts if not isinstance(part, str)]
+        if not nodes:
+            return tree.Literal("".join(str(part) for part in parts))
+        return tree.Text(tuple(parts), _union(nodes))
+
+    def _reference(self, reference: Reference, at: str, place: Place) -> tree.Node:
+        path = reference.path
+        if path is None:
+            compiled = self._expression(reference.source, at, place, "cel", inside_braces=True)
+            if compiled is None:
+                return tree.Literal(None, frozenset({"?"}))
+            sources = frozenset(_namespace(str(read[0])) for read in compiled.reads)
+            return tree.ExpressionReference(compiled, sources or frozenset({"expression"}))
+        place.check(path, at, self._problems)
+        sources = frozenset({str(path[0])})
+        return tree.SecretReference(path) if path[0] == "secrets" else tree.PathReference(path, sources)
+
+    def _expression(
+        self, source: str, at: str, place: Place, engine_name: str, *, inside_braces: bool
+    ) -> Expression | None:
+        compiled = self._compile(source, engine_name, inside_braces=inside_braces)
+        if isinstance(compiled, ExpressionSyntaxError):
+            self._problems.add(at, "BAD_EXPRESSION", compiled.message)
+            return None
+        good = [place.check(read, at, self._problems) for read in compiled.reads]
+        return compiled if all(good) else None
+
+    def _compile(self, source: str, engine_name: str, *, inside_braces: bool) -> Expression | ExpressionSyntaxError:
+        key = (engine_name, source, inside_braces)
+        found = self._compiled.get(key)
+        if found is None:
+            engine = self._registry.engine(engine_name)
+            if engine is None:
+                names = self._registry.engine_names()
+                found = ExpressionSyntaxError(
+                    f"there is no expression engine `{engine_name}`{did_you_mean(engine_name, names)}; "
+                    f"installed: {listing(names)}"
+                )
+            else:
+                try:
+                    found = engine.compile(source, extra=_LOOP_TOO if inside_braces else _NO_EXTRA)
+                except ExpressionSyntaxError as error:
+                    found = error
+            self._compiled[key] = found
+        return found
+
+
+def _is_literal(node: tree.Node) -> bool:
+    return isinstance(node, (tree.Literal, tree.LiteralStructure)) and not node.sources
+
+
+def _union(nodes: list[tree.Node]) -> frozenset[str]:
+    return frozenset().union(*(node.sources for node in nodes))
+
+
+def _namespace(name: str) -> str:
+    return "loop" if name == "iter" else name

@@ -1,0 +1,145 @@
+"""What the loaded plugins brought: actions, step types, expression engines, and who owns each name."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from opcode_core.errors import ActionUnavailableError
+from opcode_core.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from opcode_core.actions import Action
+    from opcode_core.expressions import ExpressionEngine
+    from opcode_core.steps import StepType
+
+PluginStatus = Literal["loaded", "disabled", "not allowed", "refused", "failed"]
+
+
+class NameTakenError(Exception):
+    """Two plugins claim one name."""
+
+    def __init__(self, kind: str, name: str, owner: str, claimant: str) -> None:
+        super().__init__(f"{kind} `{name}` of plugin `{claimant}` is already provided by plugin `{owner}`")
+
+
+@dataclass(frozen=True, slots=True)
+class PluginRecord:
+    """What became of one plugin that was found.
+
+    Attributes:
+        name: Its name: the key of its entry point.
+        distribution: The distribution that has the entry point.
+        version: That distribution's version.
+        status: Whether it was loaded, and if not, in which way not.
+        reason: Why not, for people; empty when it was loaded.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    status: PluginStatus
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Contribution:
+    """What one plugin registers, before it is taken in."""
+
+    plugin: str
+    actions: list[Action] = field(default_factory=list)
+    step_types: list[type[StepType]] = field(default_factory=list)
+    engines: list[tuple[str, Callable[[], ExpressionEngine]]] = field(default_factory=list)
+
+
+class Registry:
+    """All actions, step types and engines, by name.
+
+    Args:
+        deny: Patterns of action names that policy denies, such as `shell.*`.
+    """
+
+    def __init__(self, deny: Iterable[str] = ()) -> None:
+        self.records: list[PluginRecord] = []
+        self.actions: dict[str, Action] = {}
+        self.step_types: dict[str, type[StepType]] = {}
+        self._engines: dict[str, Callable[[], ExpressionEngine]] = {}
+        self._made: dict[str, ExpressionEngine] = {}
+        self._deny = tuple(deny)
+        self._owners: dict[tuple[str, str], str] = {}
+
+    def take(self, contribution: Contribution) -> None:
+        """Take in what a plugin registered: all of it, or nothing.
+
+        Raises:
+            NameTakenError: One of its names is taken.
+        """
+        claims = [
+            *(("action", action.name) for action in contribution.actions),
+            *(("step type", step_type.name) for step_type in contribution.step_types),
+            *(("expression engine", name) for name, _ in contribution.engines),
+        ]
+        claimed: set[tuple[str, str]] = set()
+        for claim in claims:
+            owner = contribution.plugin if claim in claimed else self._owners.get(claim)
+            if owner is not None:
+                raise NameTakenError(*claim, owner, contribution.plugin)
+            claimed.add(claim)
+        self._owners.update(dict.fromkeys(claims, contribution.plugin))
+        self.actions.update((action.name, action) for action in contribution.actions)
+        self.step_types.update((kind.name, kind) for kind in contribution.step_types)
+        self._engines.update(contribution.engines)
+
+    def owner_of_action(self, name: str) -> str:
+        """The plugin that brought an action."""
+        return self._owners["action", name]
+
+    def action(self, name: str) -> Action:
+        """An action that may be used.
+
+        Raises:
+            ActionUnavailableError: It is unknown, its plugin did not load, or policy denies it; `details` has `hint` when
+                another name was meant.
+        """
+        rule = self.denied_by(name)
+        if rule is not None:
+            raise ActionUnavailableError(f"action `{name}` is denied by policy: actions.deny has `{rule}`")
+        found = self.actions.get(name)
+        if found is not None:
+            return found
+        family = name.partition(".")[0]
+        for record in self.records:
+            if record.name == family and record.status != "loaded":
+                raise ActionUnavailableError(
+                    f"action `{name}` is provided by plugin `{record.name}`, which {_verb(record)}"
+                )
+        raise ActionUnavailableError(f"there is no action `{name}`{did_you_mean(name, self.usable_actions())}")
+
+    def denied_by(self, name: str) -> str | None:
+        """The pattern of `actions.deny` that denies an action; None when none does."""
+        return next((pattern for pattern in self._deny if fnmatch.fnmatchcase(name, pattern)), None)
+
+    def usable_actions(self) -> list[str]:
+        """The names of the actions that may be used, in order."""
+        return sorted(name for name in self.actions if self.denied_by(name) is None)
+
+    def engine_names(self) -> list[str]:
+        """The names of the expression engines, in order."""
+        return sorted(self._engines)
+
+    def engine(self, name: str) -> ExpressionEngine | None:
+        """An expression engine, made when it is first asked for; None when no plugin brought it."""
+        engine = self._made.get(name)
+        if engine is None and name in self._engines:
+            engine = self._made[name] = self._engines[name]()
+        return engine
+
+
+def _verb(record: PluginRecord) -> str:
+    if record.status == "disabled":
+        return "is disabled by policy"
+    if record.status == "not allowed":
+        return "is not allowed by policy"
+    return f"could not be loaded: {record.reason}"

@@ -1,0 +1,295 @@
+"""The service: the verbs of the product. MCP, command line and tests call it and hold no rules of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from opcode_core.clock import Clock, SystemClock, iso_time, to_micros
+from opcode_core.engine.engine import Engine, RunningWorkflow, StartRequest
+from opcode_core.errors import ConflictError, NotFoundError, ValidationError
+from opcode_core.inputs import resolve_inputs
+from opcode_core.logs import logger
+from opcode_core.model.answers import workflow_answer
+from opcode_core.model.definition import Plan, TemplateVersion
+from opcode_core.model.problems import Problem
+from opcode_core.model.requests import DefineRequest, QueryRequest, RunRequest, SignalRequest, StatusRequest
+from opcode_core.model.state import FINISHED, WorkflowState
+from opcode_core.plugins.discovery import load_plugins
+from opcode_core.plugins.registry import Registry
+from opcode_core.queries import run_query
+from opcode_core.settings import Settings
+from opcode_core.store.protocol import NewTemplate, Store
+from opcode_core.store.sqlite.store import open_store
+from opcode_core.templates import Templates, step_ids
+
+_NAME = re.compile(r"[A-Za-z0-9._/-]{1,128}")
+_MOST_EVENTS = 500
+
+
+class Service:
+    """The verbs: define, run, status, signal, query; made by `open_service`.
+
+    Attributes:
+        registry: What the plugins brought.
+    """
+
+    def __init__(self, store: Store, registry: Registry, engine: Engine, clock: Clock) -> None:
+        self.registry = registry
+        self._store = store
+        self._engine = engine
+        self._clock = clock
+        self._templates = Templates(store, registry)
+        self._working_directory = str(Path.cwd())
+        self._keys: dict[tuple[str, str], RunningWorkflow] = {}
+
+    async def define(self, request: DefineRequest) -> dict[str, Any]:
+        """Check a definition whole and store it as the next version of its template.
+
+        Returns:
+            `{name, version, warnings?}`; with `dry_run` `{name, version: None, valid: True, warnings}` and nothing stored.
+
+        Raises:
+            ValidationError: Something is wrong with it; `details.issues` has everything.
+        """
+        diagnosis = await self._templates.diagnose(
+            request.definition,
+            input_schema=request.input_schema,
+            output_schema=request.output_schema,
+            triggers=request.triggers,
+        )
+        errors = [*_name_problems(request.name), *diagnosis.errors]
+        warnings = [problem.to_json() for problem in diagnosis.warnings]
+        if errors or diagnosis.plan is None:
+            raise ValidationError(_summary(errors), {"issues": [*(one.to_json() for one in errors), *warnings]})
+        if request.dry_run:
+            return {"name": request.name, "version": None, "valid": True, "warnings": warnings}
+        template = NewTemplate(
+            name=request.name,
+            definition=request.definition,
+            input_schema=request.input_schema,
+            output_schema=request.output_schema,
+            triggers=request.triggers,
+            description=request.description,
+            agent_id=request.agent_id,
+            created_at=to_micros(self._clock.now()),
+        )
+        version = await self._templates.add(template, diagnosis.plan)
+        answer: dict[str, Any] = {"name": request.name, "version": version}
+        if warnings:
+            answer["warnings"] = warnings
+        return answer
+
+    async def run(self, request: RunRequest) -> dict[str, Any]:
+        """Start a workflow, or plan one with `dry_run`.
+
+        Returns:
+            The workflow as `status` shows it, when it has ended or `wait_ms` has passed; with `dry_run` the plan.
+
+        Raises:
+            NotFoundError: There is no such template or version.
+            ValidationError: The inputs are not what the input schema says.
+            ActionUnavailableError: An action it uses is not there any more, or not allowed.
+            StoreError: The database could not do it.
+        """
+        template = await self._templates.find(request.template_name, request.version)
+        plan = await self._templates.plan(template)
+        if request.dry_run:
+            return _planned(template, plan)
+        workflow_id = self._engine.new_id()
+        facts = {
+            "run_id": workflow_id,
+            "name": plan.name or template.name,
+            "template_name": template.name,
+            "template_version": template.version,
+            "agent_id": request.agent_id,
+            "started_at": iso_time(to_micros(self._clock.now())),
+            "status": "pending",
+        }
+        inputs = resolve_inputs(plan, request.params or {}, facts)
+        earlier = await self._earlier(request)
+        if earlier is not None:
+            return await self.status(StatusRequest(earlier, wait_ms=request.wait_ms))
+        workflow = self._engine.start(
+            workflow_id,
+            StartRequest(
+                plan=plan,
+                template_name=template.name,
+                template_version=template.version,
+                agent_id=request.agent_id,
+                inputs=inputs,
+                working_directory=request.working_directory or self._working_directory,
+                idempotency_key=request.idempotency_key,
+            ),
+        )
+        self._reserve(request, workflow)
+        await self._engine.wait(workflow, request.wait_ms / 1000)
+        return await self._answer(workflow, template)
+
+    async def status(self, request: StatusRequest) -> dict[str, Any]:
+        """Where a workflow stands, at once or when it has ended within `wait_ms`.
+
+        Returns:
+            What `run` answers, and `context`; with `include: ["events"]` its first 500 events.
+
+        Raises:
+            NotFoundError: There is no such workflow.
+        """
+        unknown = [name for name in request.include if name != "events"]
+        if unknown:
+            raise ValidationError(f"include has {unknown[0]!r}: only \"events\" can be included")
+        workflow = self._engine.find(request.workflow_id)
+        if workflow is not None:
+            await self._engine.wait(workflow, request.wait_ms / 1000)
+            template = await self._template_of(workflow.state)
+            answer = await self._answer(workflow, template)
+            state = workflow.state
+        else:
+            state = await self._stored(request.workflow_id)
+            answer = workflow_answer(state, step_ids(await self._template_of(state)))
+        answer["context"] = state.context
+        if "events" in request.include:
+            page = await self._store.list_events({"workflow_id": request.workflow_id}, _MOST_EVENTS, None)
+            answer["events"] = page.rows
+        return answer
+
+    async def signal(self, request: SignalRequest) -> dict[str, Any]:
+        """Send a signal to a workflow; this version knows `cancel`.
+
+        Returns:
+            `{ok, workflow_id, signal_type, status}`.
+
+        Raises:
+            NotFoundError: There is no such workflow.
+            ConflictError: The signal cannot apply any more.
+            ValidationError: This version cannot carry out such a signal.
+        """
+        workflow = self._engine.find(request.workflow_id)
+        state = workflow.state if workflow is not None else await self._stored(request.workflow_id)
+        if state.status in FINISHED:
+            raise ConflictError(f"workflow {state.workflow_id} is {state.status}: no signal can change it any more")
+        if request.signal_type != "cancel":
+            raise ValidationError(f"this version of OPCODE cannot carry out the signal `{request.signal_type}`")
+        if request.step_id is not None:
+            raise ValidationError("`cancel` ends the whole workflow: leave `step_id` out")
+        told = {"signal_type": "cancel", "payload": request.payload}
+        told |= {name: text for name in ("agent_id", "reasoning") if (text := getattr(request, name)) is not None}
+        if workflow is not None:
+            await self._engine.cancel(workflow, told)
+        else:
+            plan = await self._templates.plan(await self._template_of(state))
+            await self._engine.cancel_stopped(plan, state, told)
+        return {"ok": True, "workflow_id": request.workflow_id, "signal_type": "cancel", "status": "cancelled"}
+
+    async def query(self, request: QueryRequest) -> dict[str, Any]:
+        """List workflows, events, templates, decisions, actions or jobs.
+
+        Returns:
+            `{<resource>: [...], next?}`.
+
+        Raises:
+            ValidationError: The resource or a filter does not exist, or a value cannot be.
+        """
+        return await run_query(request.resource, request.filter, self._store, self.registry)
+
+    async def diagnose(self, definition: Any) -> list[Problem]:
+        """Everything there is to say about a definition, errors and warnings."""
+        return (await self._templates.diagnose(definition)).problems
+
+    def _reserve(self, request: RunRequest, workflow: RunningWorkflow) -> None:
+        """Let nobody start another run under the same key while this one runs."""
+        if request.idempotency_key is None or workflow.task is None:
+            return
+        key = (request.agent_id, request.idempotency_key)
+        self._keys[key] = workflow
+        workflow.task.add_done_callback(lambda _: self._keys.pop(key, None))
+
+    async def _earlier(self, request: RunRequest) -> str | None:
+        """The workflow the agent started under the same key; nothing is awaited after the last look."""
+        if request.idempotency_key is None:
+            return None
+        stored = await self._store.find_by_key(request.agent_id, request.idempotency_key)
+        running = self._keys.get((request.agent_id, request.idempotency_key))
+        return stored or (running.state.workflow_id if running is not None else None)
+
+    async def _answer(self, workflow: RunningWorkflow, template: TemplateVersion) -> dict[str, Any]:
+        """What a running or just ended workflow looks like, once that is stored."""
+        if workflow.lost is not None:
+            raise workflow.lost
+        answer = workflow_answer(workflow.state, step_ids(template))
+        if workflow.task is not None and not workflow.task.done():
+            await self._store.journal.stored(workflow.state.workflow_id)
+        return answer
+
+    async def _stored(self, workflow_id: str) -> WorkflowState:
+        state = await self._store.state_of(workflow_id)
+        if state is None:
+            raise NotFoundError(f"there is no workflow `{workflow_id}`: `query` with resource `workflows` lists them")
+        return state
+
+    async def _template_of(self, state: WorkflowState) -> TemplateVersion:
+        return await self._templates.find(state.template_name, state.template_version)
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings, *, clock: Clock | None = None, registry: Registry | None = None
+) -> AsyncIterator[Service]:
+    """The whole product on one database, closed in order at the end.
+
+    Args:
+        settings: The settings.
+        clock: What time it is; the machine's by default.
+        registry: What plugins brought; loaded by the settings by default.
+
+    Raises:
+        StoreError: The database cannot be used.
+    """
+    clock = clock or SystemClock()
+    registry = registry or load_plugins(settings)
+    store = await open_store(settings.db_path, settings.durability)
+    try:
+        unfinished = await store.count_unfinished()
+        if unfinished:
+            logger.warning(
+                "workflows were interrupted and stay as they are: this version does not resume them",
+                extra={"data": {"count": unfinished}},
+            )
+        engine = Engine(store, settings, clock)
+        try:
+            yield Service(store, registry, engine, clock)
+        finally:
+            await engine.close()
+    finally:
+        await store.close()
+
+
+def _name_problems(name: str) -> list[Problem]:
+    if _NAME.fullmatch(name):
+        return []
+    hint = "use 1 to 128 letters, digits and . _ / -"
+    return [Problem("", "INVALID_VALUE", f"{name[:200]!r} is no template name", hint=hint, argument="name")]
+
+
+def _summary(errors: list[Problem]) -> str:
+    first = errors[0]
+    where = f"{first.argument}{first.path}" if first.argument else first.path or "/"
+    more = f" (and {len(errors) - 1} more in details.issues)" if len(errors) > 1 else ""
+    return f"the definition was refused: {where}: {first.message}{more}"
+
+
+def _planned(template: TemplateVersion, plan: Plan) -> dict[str, Any]:
+    """What a run would do: `{template_name, version, levels, steps}`."""
+    steps = {}
+    for step in plan.steps.steps.values():
+        shown: dict[str, Any] = {"type": step.type_name}
+        if step.action is not None:
+            shown["action"] = step.action
+        shown["effect"] = step.type.effect.value
+        shown["touches"] = step.type.touches()
+        steps[step.id] = shown
+    levels = [[step.id for step in level] for level in plan.steps.levels]
+    return {"template_name": template.name, "version": template.version, "levels": levels, "steps": steps}

@@ -1,0 +1,107 @@
+"""What the engine and the service need of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from opcode_core.model.definition import TemplateVersion
+from opcode_core.model.events import Event
+from opcode_core.model.state import WorkflowState
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list.
+
+    Attributes:
+        rows: The rows, as an agent sees them.
+        next: The cursor of the part after it; None when there is none.
+    """
+
+    rows: list[dict[str, Any]]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewTemplate:
+    """A template version to be stored; everything but its number, which the store gives."""
+
+    name: str
+    definition: Any
+    input_schema: Any
+    output_schema: Any
+    triggers: Any
+    description: str | None
+    agent_id: str
+    created_at: int
+
+
+class Journal(Protocol):
+    """Takes events and stores them in groups."""
+
+    def append(self, event: Event, payload: bytes | None, state: WorkflowState) -> None:
+        """Take an event; it will be stored with whatever else is ready by then."""
+        ...
+
+    async def stored(self, workflow_id: str) -> None:
+        """Wait until everything taken so far of a workflow is stored.
+
+        Raises:
+            StoreError: An event of it could not be stored.
+        """
+        ...
+
+    def forget(self, workflow_id: str) -> None:
+        """Nobody runs this workflow any more."""
+        ...
+
+
+class Store(Protocol):
+    """The store as the service sees it."""
+
+    @property
+    def journal(self) -> Journal:
+        """Where events go."""
+        ...
+
+    async def add_template(self, template: NewTemplate) -> str:
+        """Store a new version; give its name, `v1`, `v2`, …: one for each call, however many at once."""
+        ...
+
+    async def template(self, name: str, version: str | None) -> TemplateVersion | None:
+        """A version of a template, the latest by default; None when there is none."""
+        ...
+
+    async def state_of(self, workflow_id: str) -> WorkflowState | None:
+        """A workflow, folded from its events; None when there is none."""
+        ...
+
+    async def find_by_key(self, agent_id: str, idempotency_key: str) -> str | None:
+        """The workflow an agent started with this key; None when there is none."""
+        ...
+
+    async def list_workflows(self, filters: dict[str, Any], limit: int, cursor: str | None) -> Page:
+        """Workflows, newest first; filters `status`, `agent_id`, `template_name`, `since` (microseconds)."""
+        ...
+
+    async def list_events(self, filters: dict[str, Any], limit: int, cursor: str | None) -> Page:
+        """Events, oldest first; filters `workflow_id`, `event_type`, `step_id`, `since` (microseconds)."""
+        ...
+
+    async def list_templates(self, filters: dict[str, Any], limit: int, cursor: str | None) -> Page:
+        """Template versions, newest first; filters `name`, `agent_id`."""
+        ...
+
+    async def count_unfinished(self) -> int:
+        """How many workflows have neither ended nor are running in this process."""
+        ...
+
+    async def close(self) -> None:
+        """Store what was taken and close."""
+        ...
+
+    def files(self) -> Sequence[str]:
+        """The paths of the store's own files, existing or not."""
+        ...

@@ -1,0 +1,166 @@
+"""The event log: taken one by one, stored in groups.
+
+Everything that is ready when a commit can begin goes into it, whatever workflow it belongs to: a commit costs about as
+much as ten events. While one is under way the next group collects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+
+from opcode_core.errors import StoreError
+from opcode_core.logs import logger
+from opcode_core.model import events
+from opcode_core.model.events import Event
+from opcode_core.model.state import WorkflowState
+from opcode_core.store.sqlite.database import Database
+from opcode_core.store.sqlite.views import WORKFLOW_COLUMNS, workflow_row
+
+EventRow = tuple[str, int, str, str | None, str | None, str | None, int]
+
+_STATUS_EVENTS = frozenset(
+    {
+        *(events.WORKFLOW_STARTED, events.WORKFLOW_COMPLETED),
+        *(events.WORKFLOW_FAILED, events.WORKFLOW_CANCELLED),
+    }
+)
+_COLUMNS = 7
+_GROUPS = (128, 16, 1)
+"""Rows in one statement: SQLite runs a statement without Python's lock, so a busy event loop cannot hold it up."""
+
+
+class _Group:
+    """Events that will be stored together."""
+
+    __slots__ = ("changed", "done", "rows")
+
+    def __init__(self) -> None:
+        self.rows: list[EventRow] = []
+        self.changed: dict[str, WorkflowState] = {}
+        self.done: asyncio.Future[None] | None = None
+
+
+class SqliteJournal:
+    """Takes events and stores them in groups (`Journal`).
+
+    Args:
+        database: Where they go.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._group = _Group()
+        self._writing: asyncio.Task[None] | None = None
+        self._in_flight: _Group | None = None
+        self._scheduled = False
+        self._lost: dict[str, StoreError] = {}
+
+    def append(self, event: Event, payload: bytes | None, state: WorkflowState) -> None:
+        """Take an event; it is stored with whatever else is ready when the next commit begins."""
+        if event.workflow_id in self._lost:
+            return  # an earlier event of it is missing in the log: this one must not follow the gap
+        group = self._group
+        group.rows.append(
+            (
+                event.workflow_id,
+                event.sequence,
+                event.event_type,
+                event.step_id,
+                None if payload is None else payload.decode("utf-8"),
+                event.agent_id,
+                event.timestamp,
+            )
+        )
+        if event.event_type in _STATUS_EVENTS:
+            group.changed[event.workflow_id] = state
+        if not self._scheduled and self._writing is None:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._begin)
+
+    async def stored(self, workflow_id: str) -> None:
+        """Wait until everything taken so far of a workflow is stored.
+
+        Raises:
+            StoreError: An event of it could not be stored; what is in the log is what it was before.
+        """
+        group = self._group if self._group.rows else self._in_flight
+        if group is not None:
+            if group.done is None:
+                group.done = asyncio.get_running_loop().create_future()
+            await asyncio.shield(group.done)
+        error = self._lost.get(workflow_id)
+        if error is not None:
+            raise error
+
+    def forget(self, workflow_id: str) -> None:
+        """Nobody runs this workflow any more: if events of it were lost, it begins anew from the log."""
+        self._lost.pop(workflow_id, None)
+
+    async def close(self) -> None:
+        """Store what was taken."""
+        while self._group.rows or self._in_flight is not None:
+            await self.stored("")
+
+    def _begin(self) -> None:
+        self._scheduled = False
+        if self._writing is None and self._group.rows:
+            self._writing = asyncio.get_running_loop().create_task(self._write(), name="opcode journal")
+
+    async def _write(self) -> None:
+        """Store group after group until there is nothing left to store."""
+        try:
+            while self._group.rows:
+                group, self._group = self._group, _Group()
+                self._in_flight = group
+                try:
+                    await self._database.transaction(_insert(group))
+                except Exception as error:  # noqa: BLE001 - whatever it was, these events are not in the log
+                    self._lose(group, error)
+                self._in_flight = None
+                if group.done is not None and not group.done.done():
+                    group.done.set_result(None)
+        finally:
+            self._writing = None
+            self._in_flight = None
+
+    def _lose(self, group: _Group, error: Exception) -> None:
+        """Note which workflows lack events in the log, and drop what was meant to follow."""
+        if not isinstance(error, StoreError):
+            logger.error("events could not be stored", exc_info=error)
+            error = StoreError("the events could not be stored", {"reason": "io"})
+        for row in group.rows:
+            self._lost[row[0]] = error
+        waiting = self._group
+        waiting.rows = [row for row in waiting.rows if row[0] not in self._lost]
+        for workflow_id in self._lost:
+            waiting.changed.pop(workflow_id, None)
+
+
+def _insert(group: _Group) -> Callable[[sqlite3.Connection], None]:
+    rows = group.rows
+    changed = [workflow_row(state) for state in group.changed.values()]
+
+    def run(connection: sqlite3.Connection) -> None:
+        position = 0
+        for size in _GROUPS:
+            statement = _INSERTS[size]
+            while len(rows) - position >= size:
+                values = [value for row in rows[position : position + size] for value in row]
+                connection.execute(statement, values)
+                position += size
+        for row in changed:
+            connection.execute(_UPSERT, row)
+
+    return run
+
+
+_INSERTS = {
+    size: "INSERT INTO events VALUES " + ",".join(["(" + ",".join("?" * _COLUMNS) + ")"] * size) for size in _GROUPS
+}
+_UPSERT = (
+    f"INSERT INTO workflows ({', '.join(WORKFLOW_COLUMNS)}) VALUES ({', '.join('?' * len(WORKFLOW_COLUMNS))}) "  # noqa: S608 - constants
+    "ON CONFLICT (workflow_id) DO UPDATE SET status = excluded.status, completed_at = excluded.completed_at, "
+    "error = excluded.error"
+)

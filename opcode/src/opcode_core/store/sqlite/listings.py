@@ -1,0 +1,149 @@
+"""Lists of workflows, events and templates, filtered and in parts."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from opcode_core.clock import iso_time
+from opcode_core.errors import ValidationError
+from opcode_core.jsonio import parse_json, read_json, write_json
+from opcode_core.model.answers import cut, cut_error
+from opcode_core.store.protocol import Page
+from opcode_core.store.sqlite import templates
+from opcode_core.store.sqlite.views import EVENT_COLUMNS
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How one resource is listed.
+
+    Attributes:
+        table: Its table.
+        columns: What is read of it.
+        conditions: Filter → the condition it sets, with one `?`.
+        key: The columns that order it and that a cursor holds; unique together.
+        descending: Whether the newest comes first.
+        show: Makes what an agent sees of a row.
+    """
+
+    table: str
+    columns: str
+    conditions: Mapping[str, str]
+    key: tuple[str, ...]
+    descending: bool
+    show: Callable[[Row], dict[str, Any]]
+
+    def statement(self, filters: Mapping[str, Any], limit: int, cursor: str | None) -> tuple[str, list[Any]]:
+        """The statement that reads one part and one row more.
+
+        Raises:
+            ValidationError: The cursor is none that was handed out.
+        """
+        where = [self.conditions[name] for name in filters]
+        values = list(filters.values())
+        if cursor is not None:
+            marks = ", ".join("?" * len(self.key))
+            where.append(f"({', '.join(self.key)}) {'<' if self.descending else '>'} ({marks})")
+            values += self._read_cursor(cursor)
+        order = ", ".join(f"{column} DESC" if self.descending else column for column in self.key)
+        condition = f" WHERE {' AND '.join(where)}" if where else ""
+        columns = f"{', '.join(self.key)}, {self.columns}"
+        return f"SELECT {columns} FROM {self.table}{condition} ORDER BY {order} LIMIT ?", [*values, limit + 1]  # noqa: S608 - every piece is a constant
+
+    def page(self, rows: list[Row], limit: int) -> Page:
+        """The part of these rows, with the cursor of the next one if there is more."""
+        keys = len(self.key)
+        shown = [self.show(row[keys:]) for row in rows[:limit]]
+        cursor = None
+        if len(rows) > limit:
+            cursor = base64.urlsafe_b64encode(write_json(list(rows[limit - 1][:keys]))).decode("ascii")
+        return Page(shown, cursor)
+
+    def _read_cursor(self, cursor: str) -> list[Any]:
+        try:
+            values = parse_json(base64.urlsafe_b64decode(cursor.encode("ascii", "replace")))
+        except (ValidationError, binascii.Error, ValueError):
+            values = None
+        if not isinstance(values, list) or len(values) != len(self.key) or isinstance(values[0], (list, dict)):
+            raise ValidationError("filter.cursor is none of ours: give the `next` of the answer before")
+        return values
+
+
+def _workflow(row: Row) -> dict[str, Any]:
+    workflow_id, template_name, template_version, status, agent_id, created_at, completed_at, error = row
+    shown = {
+        "workflow_id": workflow_id,
+        "template_name": template_name,
+        "template_version": template_version,
+        "status": status,
+        "agent_id": agent_id,
+        "created_at": iso_time(created_at),
+        "started_at": iso_time(created_at),
+    }
+    if completed_at is not None:
+        shown["completed_at"] = iso_time(completed_at)
+    if error is not None:
+        shown["error"] = cut_error(read_json(error))
+    return shown
+
+
+def _event(row: Row) -> dict[str, Any]:
+    workflow_id, sequence, event_type, step_id, payload, agent_id, timestamp = row
+    shown = {
+        "id": f"{workflow_id}:{sequence}",
+        "workflow_id": workflow_id,
+        "event_type": event_type,
+        "timestamp": iso_time(timestamp),
+        "sequence": sequence,
+    }
+    if step_id is not None:
+        shown["step_id"] = step_id
+    if payload is not None:
+        shown["payload"] = cut(read_json(payload), len(payload.encode("utf-8")))
+    if agent_id is not None:
+        shown["agent_id"] = agent_id
+    return shown
+
+
+WORKFLOWS = Listing(
+    table="workflows",
+    columns=(
+        "workflow_id, template_name, template_version, status, agent_id, created_at, completed_at, error"
+    ),
+    conditions={
+        "status": "status = ?",
+        "agent_id": "agent_id = ?",
+        "template_name": "template_name = ?",
+        "since": "created_at >= ?",
+    },
+    key=("workflow_id",),
+    descending=True,
+    show=_workflow,
+)
+EVENTS = Listing(
+    table="events",
+    columns=EVENT_COLUMNS,
+    conditions={
+        "workflow_id": "workflow_id = ?",
+        "event_type": "event_type = ?",
+        "step_id": "step_id = ?",
+        "since": "timestamp >= ?",
+    },
+    key=("workflow_id", "sequence"),
+    descending=False,
+    show=_event,
+)
+TEMPLATES = Listing(
+    table="templates",
+    columns=templates.COLUMNS,
+    conditions={"name": "name = ?", "agent_id": "agent_id = ?"},
+    key=("created_at", "name", "number"),
+    descending=True,
+    show=templates.shown,
+)

@@ -1,0 +1,122 @@
+"""The store on SQLite, put together (`Store`)."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from opcode_core.errors import StoreError
+from opcode_core.model.definition import TemplateVersion
+from opcode_core.model.state import WorkflowState
+from opcode_core.store.protocol import NewTemplate, Page
+from opcode_core.store.sqlite import listings, templates
+from opcode_core.store.sqlite.database import Database, open_database
+from opcode_core.store.sqlite.journal import SqliteJournal
+from opcode_core.store.sqlite.views import EVENT_COLUMNS, fold
+
+
+class SqliteStore:
+    """The store on SQLite; made by `open_store`."""
+
+    def __init__(self, database: Database, lock: int) -> None:
+        self._database = database
+        self._lock = lock
+        self.journal = SqliteJournal(database)
+
+    async def add_template(self, template: NewTemplate) -> str:
+        """Store a new version; give its name."""
+        return await self._database.transaction(templates.adding(template))
+
+    async def template(self, name: str, version: str | None) -> TemplateVersion | None:
+        """A version of a template, the latest by default; None when there is none."""
+        statement = templates.finding(name, version)
+        rows = await self._database.read(*statement) if statement else []
+        return templates.read_template(rows[0]) if rows else None
+
+    async def state_of(self, workflow_id: str) -> WorkflowState | None:
+        """A workflow, folded from its events; None when there is none."""
+        rows = await self._database.read(
+            f"SELECT {EVENT_COLUMNS} FROM events WHERE workflow_id = ? ORDER BY sequence",  # noqa: S608 - constants
+            [workflow_id],
+        )
+        return fold(workflow_id, rows) if rows else None
+
+    async def find_by_key(self, agent_id: str, idempotency_key: str) -> str | None:
+        """The workflow an agent started with this key; None when there is none."""
+        rows = await self._database.read(
+            "SELECT workflow_id FROM workflows WHERE agent_id = ? AND idempotency_key = ?", [agent_id, idempotency_key]
+        )
+        return str(rows[0][0]) if rows else None
+
+    async def list_workflows(self, filters: dict[str, Any], limit: int, cursor: str | None) -> Page:
+        """Workflows, newest first."""
+        return await self._list(listings.WORKFLOWS, filters, limit, cursor)
+
+    async def list_events(self, filters: dict[str, Any], limit: int, cursor: str | None) -> Page:
+        """Events, oldest first."""
+        return await self._list(listings.EVENTS, filters, limit, cursor)
+
+    async def list_templates(self, filters: dict[str, Any], limit: int, cursor: str | None) -> Page:
+        """Template versions, newest first."""
+        return await self._list(listings.TEMPLATES, filters, limit, cursor)
+
+    async def _list(
+        self, listing: listings.Listing, filters: dict[str, Any], limit: int, cursor: str | None
+    ) -> Page:
+        return listing.page(await self._database.read(*listing.statement(filters, limit, cursor)), limit)
+
+    async def count_unfinished(self) -> int:
+        """How many workflows have not ended, as the log has it."""
+        rows = await self._database.read("SELECT count(*) FROM workflows WHERE status IN ('active', 'suspended')")
+        return int(rows[0][0])
+
+    async def close(self) -> None:
+        """Store what was taken, close, and let another process have the database."""
+        try:
+            await self.journal.close()
+        finally:
+            await self._database.close()
+            os.close(self._lock)
+
+    def files(self) -> Sequence[str]:
+        """The paths of the database's own files, existing or not."""
+        return self._database.files()
+
+
+async def open_store(path: Path, durability: Literal["full", "normal"]) -> SqliteStore:
+    """Open or create a database and become its only user.
+
+    Args:
+        path: The file.
+        durability: `full` or `normal`.
+
+    Raises:
+        StoreError: It cannot be used, or another process uses it.
+    """
+    path = path.absolute()
+    lock = _take_lock(path.with_name(path.name + ".lock"))
+    try:
+        return SqliteStore(await open_database(path, durability), lock)
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def _take_lock(path: Path) -> int:
+    """Take the lock that makes this process the database's only user; it goes with the process, however that ends."""
+    try:
+        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be created: {error.strerror}", {"reason": "io"}) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise StoreError(
+            f"another process uses this database (it holds {path}): end it, or name another one with OPCODE_DB_PATH",
+            {"reason": "busy"},
+        ) from None
+    return lock

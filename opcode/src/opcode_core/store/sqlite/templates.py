@@ -1,0 +1,79 @@
+"""The table of templates: a row a version, numbered by the database."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+from opcode_core.clock import iso_time
+from opcode_core.jsonio import compact_json, read_json
+from opcode_core.model.definition import TemplateVersion
+from opcode_core.store.protocol import NewTemplate
+
+COLUMNS = "name, number, definition, input_schema, output_schema, triggers, description, agent_id, created_at"
+
+
+def adding(template: NewTemplate) -> Callable[[sqlite3.Connection], str]:
+    """The transaction that stores a new version under the next number."""
+    values = (
+        compact_json(template.definition),
+        *(
+            None if value is None else compact_json(value)
+            for value in (template.input_schema, template.output_schema, template.triggers)
+        ),
+        template.description,
+        template.agent_id,
+        template.created_at,
+    )
+
+    def run(connection: sqlite3.Connection) -> str:
+        (number,) = connection.execute(
+            f"INSERT INTO templates ({COLUMNS}) "  # noqa: S608 - constants
+            "SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM templates WHERE name = ?1 "
+            "RETURNING number",
+            (template.name, *values),
+        ).fetchone()
+        return f"v{number}"
+
+    return run
+
+
+def finding(name: str, version: str | None) -> tuple[str, list[Any]] | None:
+    """The statement that reads a version, the latest by default; None when the version cannot be one."""
+    if version is None:
+        return f"SELECT {COLUMNS} FROM templates WHERE name = ? ORDER BY number DESC LIMIT 1", [name]  # noqa: S608
+    digits = version.removeprefix("v")
+    if version == digits or not digits.isascii() or not digits.isdigit() or len(digits) > 15:  # noqa: PLR2004
+        return None
+    return f"SELECT {COLUMNS} FROM templates WHERE name = ? AND number = ?", [name, int(digits)]  # noqa: S608
+
+
+def read_template(row: tuple[Any, ...]) -> TemplateVersion:
+    """A version of its stored row, in the order of `COLUMNS`."""
+    name, number, definition, input_schema, output_schema, triggers, description, agent_id, created_at = row
+    return TemplateVersion(
+        name,
+        f"v{number}",
+        read_json(definition),
+        *(None if text is None else read_json(text) for text in (input_schema, output_schema, triggers)),
+        description,
+        agent_id,
+        created_at,
+    )
+
+
+def shown(row: tuple[Any, ...]) -> dict[str, Any]:
+    """The row as an agent sees it."""
+    version = read_template(row)
+    return {
+        "name": version.name,
+        "version": version.version,
+        "description": version.description,
+        "definition": version.definition,
+        "input_schema": version.input_schema,
+        "output_schema": version.output_schema,
+        "triggers": version.triggers,
+        "agent_id": version.agent_id,
+        "created_at": iso_time(version.created_at),
+    }
