@@ -10,56 +10,71 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from opcode_core.actions import (
-        Action,
-        ActionContext,
-        ActionSource,
-        Effect,
-        NoParams,
-        Output,
-        Params,
-        Provenance,
-        Segment,
-        StepLog,
-        action,
+        Action as Action,
+        ActionContext as ActionContext,
+        ActionSource as ActionSource,
+        Effect as Effect,
+        NoParams as NoParams,
+        Output as Output,
+        Params as Params,
+        Provenance as Provenance,
+        Segment as Segment,
+        StepLog as StepLog,
+        action as action,
     )
-    from opcode_core.durations import format_duration, parse_duration
+    from opcode_core.binding import BoundAction as BoundAction
+    from opcode_core.durations import (
+        format_duration as format_duration,
+        parse_duration as parse_duration,
+    )
     from opcode_core.errors import (
-        ActionUnavailableError,
-        AssertionFailedError,
-        ConflictError,
-        ExecutionError,
-        InterpolationError,
-        LimitExceededError,
-        NonRetryableError,
-        NotFoundError,
-        OpcodeError,
-        PathDeniedError,
-        PermissionDeniedError,
-        StepTimeoutError,
-        ValidationError,
-        VaultError,
-        WorkflowFailed,
+        ActionUnavailableError as ActionUnavailableError,
+        AssertionFailedError as AssertionFailedError,
+        ConflictError as ConflictError,
+        ExecutionError as ExecutionError,
+        InterpolationError as InterpolationError,
+        LimitExceededError as LimitExceededError,
+        NonRetryableError as NonRetryableError,
+        NotFoundError as NotFoundError,
+        OpcodeError as OpcodeError,
+        PathDeniedError as PathDeniedError,
+        PermissionDeniedError as PermissionDeniedError,
+        StepTimeoutError as StepTimeoutError,
+        ValidationError as ValidationError,
+        VaultError as VaultError,
+        WorkflowFailed as WorkflowFailed,
     )
     from opcode_core.expressions import (
-        MAX_DEPTH,
-        MAX_NODES,
-        MAX_SECONDS,
-        MAX_SOURCE_BYTES,
-        Expression,
-        ExpressionEngine,
-        ExpressionSyntaxError,
-        ReadPath,
-        Variables,
+        MAX_DEPTH as MAX_DEPTH,
+        MAX_NODES as MAX_NODES,
+        MAX_SECONDS as MAX_SECONDS,
+        MAX_SOURCE_BYTES as MAX_SOURCE_BYTES,
+        Expression as Expression,
+        ExpressionEngine as ExpressionEngine,
+        ExpressionSyntaxError as ExpressionSyntaxError,
+        ReadPath as ReadPath,
+        Variables as Variables,
     )
-    from opcode_core.jsonio import canonical_json, compact_json, number_text, parse_json
-    from opcode_core.model.problems import Problem, pointer
+    from opcode_core.jsonio import (
+        canonical_json as canonical_json,
+        compact_json as compact_json,
+        number_text as number_text,
+        parse_json as parse_json,
+    )
+    from opcode_core.model.problems import Problem as Problem, pointer as pointer
     from opcode_core.plugins.hookspecs import (
-        ActionRegistrar,
-        EngineRegistrar,
-        StepTypeRegistrar,
-        hookimpl,
+        ActionRegistrar as ActionRegistrar,
+        EngineRegistrar as EngineRegistrar,
+        StepTypeRegistrar as StepTypeRegistrar,
+        hookimpl as hookimpl,
     )
-    from opcode_core.steps import NOT_NOW, BoundAction, StepContext, StepSource, StepType, Template
+    from opcode_core.steps import (
+        NOT_NOW as NOT_NOW,
+        StepContext as StepContext,
+        StepSource as StepSource,
+        StepType as StepType,
+        Template as Template,
+    )
 
 _HOMES = {
     "actions": (
@@ -67,9 +82,9 @@ _HOMES = {
     ),
     "durations": "format_duration parse_duration",
     "errors": (
-        "ActionUnavailableError AssertionFailedError ConflictError ExecutionError InterpolationError LimitExceededError "
-        "NonRetryableError NotFoundError OpcodeError PathDeniedError PermissionDeniedError StepTimeoutError "
-        "ValidationError VaultError WorkflowFailed"
+        "ActionUnavailableError AssertionFailedError ConflictError ExecutionError InterpolationError "
+        "LimitExceededError NonRetryableError NotFoundError OpcodeError PathDeniedError PermissionDeniedError "
+        "StepTimeoutError ValidationError VaultError WorkflowFailed"
     ),
     "expressions": (
         "MAX_DEPTH MAX_NODES MAX_SECONDS MAX_SOURCE_BYTES Expression ExpressionEngine ExpressionSyntaxError ReadPath "
@@ -78,7 +93,8 @@ _HOMES = {
     "jsonio": "canonical_json compact_json number_text parse_json",
     "model.problems": "Problem pointer",
     "plugins.hookspecs": "ActionRegistrar EngineRegistrar StepTypeRegistrar hookimpl",
-    "steps": "NOT_NOW BoundAction StepContext StepSource StepType Template",
+    "binding": "BoundAction",
+    "steps": "NOT_NOW StepContext StepSource StepType Template",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -45,7 +45,9 @@ class Effect(StrEnum):
 class Params(BaseModel):
     """The parameters of an action: unknown ones and wrong types are refused, nothing is converted."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=False)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=False
+    )
 
 
 class Output(BaseModel):
@@ -114,17 +116,45 @@ class StepLog(Protocol):
 class ActionContext(Protocol):
     """What the engine lends an action for one attempt."""
 
-    workflow_id: str
-    step_id: str
-    agent_id: str
-    attempt: int
-    """1 for the first try."""
-    idempotency_key: str
-    """The same over all attempts of this step in this workflow, and different for any other."""
-    working_directory: str
-    """Relative paths start here: the folder of the process whose client started the run."""
-    provenance: Provenance
-    log: StepLog
+    @property
+    def workflow_id(self) -> str:
+        """The workflow."""
+        ...
+
+    @property
+    def step_id(self) -> str:
+        """The step's full id."""
+        ...
+
+    @property
+    def agent_id(self) -> str:
+        """Who started the workflow."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first try."""
+        ...
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same over all attempts of this step in this workflow, and different for any other."""
+        ...
+
+    @property
+    def working_directory(self) -> str:
+        """Relative paths start here: the folder of the process whose client started the run."""
+        ...
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where the values of the parameters came from."""
+        ...
+
+    @property
+    def log(self) -> StepLog:
+        """The log, with the step's ids in it."""
+        ...
 
     def emit(self, event_type: str, payload: Any = None) -> None:
         """Put an event of the workflow's own into its log."""
@@ -142,7 +172,9 @@ class ActionContext(Protocol):
         """Device and inode numbers of the server's own files: never to be opened."""
         ...
 
-    async def shared(self, key: str, make: Callable[[], _Shared], close: Callable[[_Shared], Awaitable[None]]) -> _Shared:
+    async def shared(
+        self, key: str, make: Callable[[], _Shared], close: Callable[[_Shared], Awaitable[None]]
+    ) -> _Shared:
         """An object made once for the whole process and closed with it, such as a pooled client."""
         ...
 
@@ -242,11 +274,15 @@ def action(
     return make
 
 
-def _signature(name: str, function: Callable[..., Any]) -> tuple[type[Params], type[Output] | None, list[str]]:
+def _signature(
+    name: str, function: Callable[..., Any]
+) -> tuple[type[Params], type[Output] | None, list[str]]:
     hints = typing.get_type_hints(function)
     names = list(inspect.signature(function).parameters)
     if names not in ([], ["params"], ["context"], ["params", "context"]):
-        raise TypeError(f"action {name!r} may take `params` and `context`, in this order, not {names}")
+        raise TypeError(
+            f"action {name!r} may take `params` and `context`, in this order, not {names}"
+        )
     params = hints.get("params", NoParams)
     if not (isinstance(params, type) and issubclass(params, Params)):
         raise TypeError(f"`params` of action {name!r} must be annotated with a subclass of Params")

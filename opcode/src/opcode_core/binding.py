@@ -52,7 +52,9 @@ class BoundAction:
     ready: Params | None = None
     quick: bool = True
 
-    def arguments(self, variables: Mapping[str, Any], replacement: Mapping[str, Any] | None = None) -> Params:
+    def arguments(
+        self, variables: Mapping[str, Any], replacement: Mapping[str, Any] | None = None
+    ) -> Params:
         """Resolve and check the parameters.
 
         Args:
@@ -113,9 +115,13 @@ class BoundAction:
             for issue in describe(found, values)
         ]
         text = "; ".join(f"{issue['path'] or '/'}: {issue['message']}" for issue in issues[:5])
-        raise ValidationError(f"{self.action.name} cannot take these parameters: {text}", {"issues": issues})
+        raise ValidationError(
+            f"{self.action.name} cannot take these parameters: {text}", {"issues": issues}
+        )
 
-    def _as_text(self, values: dict[str, Any], error: pydantic.ValidationError) -> tuple[dict[str, Any], bool]:
+    def _as_text(
+        self, values: dict[str, Any], error: pydantic.ValidationError
+    ) -> tuple[dict[str, Any], bool]:
         """Turn numbers and booleans that references brought in into text where text is wanted."""
         changed = False
         for line in error.errors(include_url=False, include_input=False, include_context=False):
@@ -180,21 +186,35 @@ def describe(error: pydantic.ValidationError, values: Any) -> list[ParamIssue]:
         path = pointer("", *location)
         context = line.get("ctx", {})
         if kind == "missing":
-            issue = ParamIssue(path, "MISSING_FIELD", f"`{location[-1]}` is missing", kind=kind, location=location)
+            issue = ParamIssue(
+                path, "MISSING_FIELD", f"`{location[-1]}` is missing", kind=kind, location=location
+            )
         elif kind == "extra_forbidden":
             issue = ParamIssue(
-                path, "UNKNOWN_FIELD", f"there is no parameter `{location[-1]}`", kind=kind, location=location
+                path,
+                "UNKNOWN_FIELD",
+                f"there is no parameter `{location[-1]}`",
+                kind=kind,
+                location=location,
             )
         elif kind in ("literal_error", "enum"):
             expected = str(context.get("expected", ""))
-            choices = tuple(piece.strip().strip("'") for piece in expected.replace(" or ", ", ").split(","))
+            choices = tuple(
+                piece.strip().strip("'") for piece in expected.replace(" or ", ", ").split(",")
+            )
             message = f"expected one of {', '.join(f'`{choice}`' for choice in choices)}"
-            issue = ParamIssue(path, "INVALID_VALUE", message, choices, kind=kind, location=location)
+            issue = ParamIssue(
+                path, "INVALID_VALUE", message, choices, kind=kind, location=location
+            )
         elif kind in _EXPECTED:
             message = f"expected {_EXPECTED[kind]}, found {type_name(line.get('input'))}"
             issue = ParamIssue(path, "WRONG_TYPE", message, kind=kind, location=location)
         else:
-            message = str(context["error"]) if kind == "value_error" and "error" in context else str(line["msg"])
+            message = (
+                str(context["error"])
+                if kind == "value_error" and "error" in context
+                else str(line["msg"])
+            )
             issue = ParamIssue(path, "INVALID_VALUE", message, kind=kind, location=location)
         issues.append(issue)
     return _without_unions(issues)
@@ -207,9 +227,8 @@ def resolve_location(
     path: list[str | int] = []
     value = values
     for index, segment in enumerate(location):
-        if isinstance(value, Mapping) and segment in value:
-            value = value[segment]  # type: ignore[index] # it was found there
-        elif isinstance(value, (list, tuple)) and isinstance(segment, int) and segment < len(value):
+        inside = segment in value if isinstance(value, Mapping) else _is_index(value, segment)
+        if inside:
             value = value[segment]
         elif missing and index == len(location) - 1:
             pass
@@ -219,6 +238,10 @@ def resolve_location(
     return tuple(path)
 
 
+def _is_index(value: Any, segment: str | int) -> bool:
+    return isinstance(value, (list, tuple)) and isinstance(segment, int) and segment < len(value)
+
+
 def _without_unions(issues: list[ParamIssue]) -> list[ParamIssue]:
     """One issue for each place: of a union's several complaints the types are put together."""
     by_path: dict[str, ParamIssue] = {}
@@ -226,7 +249,11 @@ def _without_unions(issues: list[ParamIssue]) -> list[ParamIssue]:
         earlier = by_path.get(issue.path)
         if earlier is None:
             by_path[issue.path] = issue
-        elif earlier.kind in _EXPECTED and issue.kind in _EXPECTED and _EXPECTED[issue.kind] not in earlier.message:
+        elif (
+            earlier.kind in _EXPECTED
+            and issue.kind in _EXPECTED
+            and _EXPECTED[issue.kind] not in earlier.message
+        ):
             expected, found = earlier.message.rsplit(", found ", 1)
             message = f"{expected} or {_EXPECTED[issue.kind]}, found {found}"
             by_path[issue.path] = ParamIssue(
@@ -236,11 +263,15 @@ def _without_unions(issues: list[ParamIssue]) -> list[ParamIssue]:
 
 
 def _check_size(values: dict[str, Any]) -> None:
-    if all(isinstance(value, (int, float, bool, type(None))) or (isinstance(value, str) and len(value) < _SMALL)
-           for value in values.values()):
+    if all(
+        isinstance(value, (int, float, bool, type(None)))
+        or (isinstance(value, str) and len(value) < _SMALL)
+        for value in values.values()
+    ):
         return
     size = len(write_json(values))
     if size > MAX_PARAMS_BYTES:
         raise LimitExceededError(
-            f"the resolved parameters are {size} bytes of JSON: at most {MAX_PARAMS_BYTES}", {"limit": MAX_PARAMS_BYTES}
+            f"the resolved parameters are {size} bytes of JSON: at most {MAX_PARAMS_BYTES}",
+            {"limit": MAX_PARAMS_BYTES},
         )

@@ -54,8 +54,8 @@ def parse_time(text: str) -> int:
 class Identities:
     """Makes ids that sort by the time they were made.
 
-    They are UUIDs of version 7 (RFC 9562, 5.7), with the fraction of the millisecond in `rand_a` and never going back, so
-    that ids made by one process are strictly ascending.
+    They are UUIDs of version 7 (RFC 9562, 5.7), with the fraction of the millisecond in `rand_a` and never going back,
+    so that ids made by one process are strictly ascending.
 
     Args:
         clock: Where the time comes from.

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import re
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_UNITS = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "μs": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+}
 _PIECE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)")
 _WHOLE = re.compile(rf"(?:{_PIECE.pattern})+")
 MAX_SECONDS = 100 * 365 * 86400.0
@@ -21,7 +31,9 @@ def parse_duration(text: str) -> float:
         ValueError: It is no duration; the message says how one is written.
     """
     if not _WHOLE.fullmatch(text):
-        raise ValueError(f"{text!r} is no duration: write a number with a unit, such as 300ms, 1.5s, 5m, 1h30m or 2d")
+        raise ValueError(
+            f"{text!r} is no duration: write a number with a unit, such as 300ms, 1.5s, 5m, 1h30m or 2d"
+        )
     seconds = sum(float(number) * _UNITS[unit] for number, unit in _PIECE.findall(text))
     if seconds > MAX_SECONDS:
         raise ValueError(f"{text!r} is longer than a hundred years")

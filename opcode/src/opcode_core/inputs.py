@@ -11,7 +11,9 @@ from opcode_core.model.definition import Plan
 from opcode_core.plan.schemas import apply_defaults
 
 
-def resolve_inputs(plan: Plan, params: Mapping[str, Any], workflow: Mapping[str, Any]) -> dict[str, Any]:
+def resolve_inputs(
+    plan: Plan, params: Mapping[str, Any], workflow: Mapping[str, Any]
+) -> dict[str, Any]:
     """Put the inputs of a run together.
 
     Args:
@@ -27,7 +29,8 @@ def resolve_inputs(plan: Plan, params: Mapping[str, Any], workflow: Mapping[str,
     write_json(dict(params))
     variables = {"workflow": workflow, "context": plan.context}
     inputs = {
-        name: params[name] if name in params else node.resolve(variables) for name, node in plan.inputs.items()
+        name: params[name] if name in params else node.resolve(variables)
+        for name, node in plan.inputs.items()
     }
     inputs.update((name, value) for name, value in params.items() if name not in inputs)
     if plan.check_inputs is None:
@@ -38,6 +41,10 @@ def resolve_inputs(plan: Plan, params: Mapping[str, Any], workflow: Mapping[str,
         first = issues[0]
         raise ValidationError(
             f"the inputs are not what input_schema says: {first['path'] or '/'}: {first['message']}",
-            {"issues": [{**issue, "code": "INVALID_VALUE", "severity": "error"} for issue in issues]},
+            {
+                "issues": [
+                    {**issue, "code": "INVALID_VALUE", "severity": "error"} for issue in issues
+                ]
+            },
         )
     return inputs

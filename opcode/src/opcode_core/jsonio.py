@@ -46,10 +46,16 @@ def parse_json(text: str | bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     _check_nesting(text, max_depth)
     try:
         value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer, parse_float=_float
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_no_constant,
+            parse_int=_integer,
+            parse_float=_float,
         )
     except json.JSONDecodeError as error:
-        raise ValidationError(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}") from None
+        raise ValidationError(
+            f"not JSON: {error.msg} at line {error.lineno} column {error.colno}"
+        ) from None
     if _SURROGATE.search(text) or (_ESCAPED_SURROGATE.search(text) and _has_surrogate(value)):
         raise ValidationError("a text holds half of a surrogate pair, which is no character")
     return value
@@ -62,7 +68,9 @@ def compact_json(value: Any) -> str:
 
 def canonical_json(value: Any) -> str:
     """Write a JSON value with sorted keys and no spaces, so that equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain
+    )
 
 
 def write_json(value: Any) -> bytes:
@@ -87,7 +95,11 @@ read_json = orjson.loads
 Fragment = orjson.Fragment
 """JSON text that is put into a larger one as it is."""
 
-_STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+_STRICT = (
+    orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
 
 
 def number_text(value: float) -> str:
@@ -186,7 +198,9 @@ def _check_nesting(text: str, most: int) -> None:
         if piece in "[{":
             depth += 1
             if depth > most:
-                raise LimitExceededError(f"JSON is nested deeper than {most} levels", {"limit": most})
+                raise LimitExceededError(
+                    f"JSON is nested deeper than {most} levels", {"limit": most}
+                )
         elif piece in "]}":
             depth -= 1
 
@@ -196,7 +210,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValidationError(f"an object has the key {twice!r} twice: only one of the two can be meant")
+        raise ValidationError(
+            f"an object has the key {twice!r} twice: only one of the two can be meant"
+        )
     return value
 
 
@@ -210,7 +226,9 @@ def _integer(text: str) -> int:
         if MIN_INTEGER <= value <= MAX_INTEGER:
             return value
     shown = text if len(text) <= 40 else text[:40] + "…"  # noqa: PLR2004 - enough to recognise it
-    raise ValidationError(f"the integer {shown} is beyond 64 bits and could not be kept exactly: send it as a string")
+    raise ValidationError(
+        f"the integer {shown} is beyond 64 bits and could not be kept exactly: send it as a string"
+    )
 
 
 def _float(text: str) -> float:

@@ -10,7 +10,12 @@ from opcode_core.clock import iso_time, to_micros
 from opcode_core.errors import ValidationError
 from opcode_core.jsonio import write_json
 
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+}
 _NAMES = {number: name for name, number in LEVELS.items()} | {logging.CRITICAL: "error"}
 logger = logging.getLogger("opcode")
 

@@ -27,7 +27,9 @@ def _text(value: Any) -> str:
 def _one_of(*choices: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if value not in choices:
-            raise ValueError(f"expected one of {listing(choices)}, found {value!r}{did_you_mean(str(value), choices)}")
+            raise ValueError(
+                f"expected one of {listing(choices)}, found {value!r}{did_you_mean(str(value), choices)}"
+            )
         return str(value)
 
     return check
@@ -53,17 +55,28 @@ def _limit(value: Any) -> int:
 
 
 _FILTERS: dict[str, dict[str, Callable[[Any], Any]]] = {
-    "workflows": {"status": _one_of(*STATUSES), "agent_id": _text, "template_name": _text, "since": _time},
+    "workflows": {
+        "status": _one_of(*STATUSES),
+        "agent_id": _text,
+        "template_name": _text,
+        "since": _time,
+    },
     "events": {"workflow_id": _text, "step_id": _text, "event_type": _text, "since": _time},
     "templates": {"name": _text, "agent_id": _text},
-    "decisions": {"workflow_id": _text, "status": _one_of(*DECISION_STATUSES), "target_agent": _text},
+    "decisions": {
+        "workflow_id": _text,
+        "status": _one_of(*DECISION_STATUSES),
+        "target_agent": _text,
+    },
     "actions": {"name": _text, "plugin": _text},
     "jobs": {"template_name": _text, "enabled": _flag},
 }
 RESOURCES = tuple(_FILTERS)
 
 
-async def run_query(resource: str, given: Mapping[str, Any], store: Store, registry: Registry) -> dict[str, Any]:
+async def run_query(
+    resource: str, given: Mapping[str, Any], store: Store, registry: Registry
+) -> dict[str, Any]:
     """Answer a query.
 
     Args:
@@ -82,7 +95,9 @@ async def run_query(resource: str, given: Mapping[str, Any], store: Store, regis
         page = await store.list_workflows(filters, limit, cursor)
     elif resource == "events":
         if "workflow_id" not in filters and "event_type" not in filters:
-            raise ValidationError("a query for events needs `workflow_id` or `event_type` in its filter")
+            raise ValidationError(
+                "a query for events needs `workflow_id` or `event_type` in its filter"
+            )
         page = await store.list_events(filters, limit, cursor)
     elif resource == "templates":
         page = await store.list_templates(filters, limit, cursor)
@@ -103,7 +118,9 @@ def _read(resource: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], int,
     for name, value in given.items():
         check = known.get(name)
         if check is None:
-            issues.append(f"there is no filter `{name}`: there are {listing(known)}{did_you_mean(name, known)}")
+            issues.append(
+                f"there is no filter `{name}`: there are {listing(known)}{did_you_mean(name, known)}"
+            )
             continue
         try:
             filters[name] = check(value)
@@ -114,7 +131,9 @@ def _read(resource: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], int,
     return filters, filters.pop("limit", _DEFAULT_LIMIT), filters.pop("cursor", None)
 
 
-def _actions(registry: Registry, filters: Mapping[str, Any], limit: int, cursor: str | None) -> Page:
+def _actions(
+    registry: Registry, filters: Mapping[str, Any], limit: int, cursor: str | None
+) -> Page:
     names = [
         name
         for name in registry.usable_actions()
@@ -122,7 +141,10 @@ def _actions(registry: Registry, filters: Mapping[str, Any], limit: int, cursor:
         and registry.owner_of_action(name) == filters.get("plugin", registry.owner_of_action(name))
         and (cursor is None or name > cursor)
     ]
-    shown = [describe_action(registry.actions[name], registry.owner_of_action(name)) for name in names[:limit]]
+    shown = [
+        describe_action(registry.actions[name], registry.owner_of_action(name))
+        for name in names[:limit]
+    ]
     return Page(shown, names[limit - 1] if len(names) > limit else None)
 
 

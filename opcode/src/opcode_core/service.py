@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,10 +12,16 @@ from opcode_core.engine.engine import Engine, RunningWorkflow, StartRequest
 from opcode_core.errors import ConflictError, NotFoundError, ValidationError
 from opcode_core.inputs import resolve_inputs
 from opcode_core.logs import logger
-from opcode_core.model.answers import workflow_answer
-from opcode_core.model.definition import Plan, TemplateVersion
+from opcode_core.model.answers import plan_answer, workflow_answer
+from opcode_core.model.definition import TemplateVersion
 from opcode_core.model.problems import Problem
-from opcode_core.model.requests import DefineRequest, QueryRequest, RunRequest, SignalRequest, StatusRequest
+from opcode_core.model.requests import (
+    DefineRequest,
+    QueryRequest,
+    RunRequest,
+    SignalRequest,
+    StatusRequest,
+)
 from opcode_core.model.state import FINISHED, WorkflowState
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import Registry
@@ -24,9 +29,8 @@ from opcode_core.queries import run_query
 from opcode_core.settings import Settings
 from opcode_core.store.protocol import NewTemplate, Store
 from opcode_core.store.sqlite.store import open_store
-from opcode_core.templates import Templates, step_ids
+from opcode_core.templates import Templates, name_problems, step_ids, summary
 
-_NAME = re.compile(r"[A-Za-z0-9._/-]{1,128}")
 _MOST_EVENTS = 500
 
 
@@ -50,7 +54,7 @@ class Service:
         """Check a definition whole and store it as the next version of its template.
 
         Returns:
-            `{name, version, warnings?}`; with `dry_run` `{name, version: None, valid: True, warnings}` and nothing stored.
+            `{name, version, warnings?}`; with `dry_run` `{name, version: None, valid: True, warnings}`.
 
         Raises:
             ValidationError: Something is wrong with it; `details.issues` has everything.
@@ -61,10 +65,12 @@ class Service:
             output_schema=request.output_schema,
             triggers=request.triggers,
         )
-        errors = [*_name_problems(request.name), *diagnosis.errors]
+        errors = [*name_problems(request.name), *diagnosis.errors]
         warnings = [problem.to_json() for problem in diagnosis.warnings]
         if errors or diagnosis.plan is None:
-            raise ValidationError(_summary(errors), {"issues": [*(one.to_json() for one in errors), *warnings]})
+            raise ValidationError(
+                summary(errors), {"issues": [*(one.to_json() for one in errors), *warnings]}
+            )
         if request.dry_run:
             return {"name": request.name, "version": None, "valid": True, "warnings": warnings}
         template = NewTemplate(
@@ -98,7 +104,7 @@ class Service:
         template = await self._templates.find(request.template_name, request.version)
         plan = await self._templates.plan(template)
         if request.dry_run:
-            return _planned(template, plan)
+            return plan_answer(template, plan)
         workflow_id = self._engine.new_id()
         facts = {
             "run_id": workflow_id,
@@ -140,7 +146,7 @@ class Service:
         """
         unknown = [name for name in request.include if name != "events"]
         if unknown:
-            raise ValidationError(f"include has {unknown[0]!r}: only \"events\" can be included")
+            raise ValidationError(f'include has {unknown[0]!r}: only "events" can be included')
         workflow = self._engine.find(request.workflow_id)
         if workflow is not None:
             await self._engine.wait(workflow, request.wait_ms / 1000)
@@ -152,7 +158,9 @@ class Service:
             answer = workflow_answer(state, step_ids(await self._template_of(state)))
         answer["context"] = state.context
         if "events" in request.include:
-            page = await self._store.list_events({"workflow_id": request.workflow_id}, _MOST_EVENTS, None)
+            page = await self._store.list_events(
+                {"workflow_id": request.workflow_id}, _MOST_EVENTS, None
+            )
             answer["events"] = page.rows
         return answer
 
@@ -170,19 +178,32 @@ class Service:
         workflow = self._engine.find(request.workflow_id)
         state = workflow.state if workflow is not None else await self._stored(request.workflow_id)
         if state.status in FINISHED:
-            raise ConflictError(f"workflow {state.workflow_id} is {state.status}: no signal can change it any more")
+            raise ConflictError(
+                f"workflow {state.workflow_id} is {state.status}: no signal can change it any more"
+            )
         if request.signal_type != "cancel":
-            raise ValidationError(f"this version of OPCODE cannot carry out the signal `{request.signal_type}`")
+            raise ValidationError(
+                f"this version of OPCODE cannot carry out the signal `{request.signal_type}`"
+            )
         if request.step_id is not None:
             raise ValidationError("`cancel` ends the whole workflow: leave `step_id` out")
         told = {"signal_type": "cancel", "payload": request.payload}
-        told |= {name: text for name in ("agent_id", "reasoning") if (text := getattr(request, name)) is not None}
+        told |= {
+            name: text
+            for name in ("agent_id", "reasoning")
+            if (text := getattr(request, name)) is not None
+        }
         if workflow is not None:
             await self._engine.cancel(workflow, told)
         else:
             plan = await self._templates.plan(await self._template_of(state))
             await self._engine.cancel_stopped(plan, state, told)
-        return {"ok": True, "workflow_id": request.workflow_id, "signal_type": "cancel", "status": "cancelled"}
+        return {
+            "ok": True,
+            "workflow_id": request.workflow_id,
+            "signal_type": "cancel",
+            "status": "cancelled",
+        }
 
     async def query(self, request: QueryRequest) -> dict[str, Any]:
         """List workflows, events, templates, decisions, actions or jobs.
@@ -227,7 +248,9 @@ class Service:
     async def _stored(self, workflow_id: str) -> WorkflowState:
         state = await self._store.state_of(workflow_id)
         if state is None:
-            raise NotFoundError(f"there is no workflow `{workflow_id}`: `query` with resource `workflows` lists them")
+            raise NotFoundError(
+                f"there is no workflow `{workflow_id}`: `query` with resource `workflows` lists them"
+            )
         return state
 
     async def _template_of(self, state: WorkflowState) -> TemplateVersion:
@@ -265,31 +288,3 @@ async def open_service(
             await engine.close()
     finally:
         await store.close()
-
-
-def _name_problems(name: str) -> list[Problem]:
-    if _NAME.fullmatch(name):
-        return []
-    hint = "use 1 to 128 letters, digits and . _ / -"
-    return [Problem("", "INVALID_VALUE", f"{name[:200]!r} is no template name", hint=hint, argument="name")]
-
-
-def _summary(errors: list[Problem]) -> str:
-    first = errors[0]
-    where = f"{first.argument}{first.path}" if first.argument else first.path or "/"
-    more = f" (and {len(errors) - 1} more in details.issues)" if len(errors) > 1 else ""
-    return f"the definition was refused: {where}: {first.message}{more}"
-
-
-def _planned(template: TemplateVersion, plan: Plan) -> dict[str, Any]:
-    """What a run would do: `{template_name, version, levels, steps}`."""
-    steps = {}
-    for step in plan.steps.steps.values():
-        shown: dict[str, Any] = {"type": step.type_name}
-        if step.action is not None:
-            shown["action"] = step.action
-        shown["effect"] = step.type.effect.value
-        shown["touches"] = step.type.touches()
-        steps[step.id] = shown
-    levels = [[step.id for step in level] for level in plan.steps.levels]
-    return {"template_name": template.name, "version": template.version, "levels": levels, "steps": steps}

@@ -58,7 +58,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         SettingsError: A value cannot be used, or the file named by `OPCODE_CONFIG` is missing or is no TOML.
     """
     environment = os.environ if environment is None else environment
-    db_path = Path(environment.get("OPCODE_DB_PATH") or "opcode.db")
+    db_path = Path(environment.get("OPCODE_DB_PATH") or "opcode.db").absolute()
     file = _read_file(environment.get("OPCODE_CONFIG"), db_path)
     values = dict(_flatten(file.values))
     known = {"plugins.allow", "plugins.disable", "actions.deny"}
@@ -66,7 +66,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     disable = [*file.names("plugins.disable"), *_listed(environment.get("OPCODE_DISABLED_PLUGINS"))]
     roots = environment.get("OPCODE_FS_ROOTS")
     if roots:
-        values["fs.roots"] = [str(Path(root).absolute()) for root in roots.split(os.pathsep) if root]
+        values["fs.roots"] = [
+            str(Path(root).absolute()) for root in roots.split(os.pathsep) if root
+        ]
     return Settings(
         db_path=db_path,
         pool_size=_number(environment, "OPCODE_POOL_SIZE", 10, 1, 1000),
@@ -78,13 +80,6 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         actions_deny=file.names("actions.deny"),
         values={name: value for name, value in values.items() if name not in known},
     )
-
-
-PLUGIN_SETTINGS: dict[str, Callable[[Any], bool]] = {
-    "fs.roots": lambda value: _is_names(value),
-    "shell.allow_command_references": lambda value: isinstance(value, bool),
-}
-"""The settings that plugins read, and what their values may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +105,22 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) and item for item in value)
 
 
+PLUGIN_SETTINGS: dict[str, Callable[[Any], bool]] = {
+    "fs.roots": _is_names,
+    "shell.allow_command_references": lambda value: isinstance(value, bool),
+}
+"""The settings that plugins read, and what their values may be."""
+
+
 def _read_file(named: str | None, db_path: Path) -> _File:
-    path = Path(named) if named else db_path.absolute().parent / "opcode.toml"
+    path = Path(named) if named else db_path.parent / "opcode.toml"
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         if named:
-            raise SettingsError(f"OPCODE_CONFIG names {named!r}, and there is no such file") from None
+            raise SettingsError(
+                f"OPCODE_CONFIG names {named!r}, and there is no such file"
+            ) from None
         return _File(None, {})
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from None
@@ -143,7 +147,9 @@ def _refuse_unknown(file: _File, values: Mapping[str, Any], known: set[str]) -> 
             continue
         accepts = PLUGIN_SETTINGS.get(name)
         if accepts is None:
-            raise SettingsError(f"{where}: there is no such setting{did_you_mean(name, [*known, *PLUGIN_SETTINGS])}")
+            raise SettingsError(
+                f"{where}: there is no such setting{did_you_mean(name, [*known, *PLUGIN_SETTINGS])}"
+            )
         if not accepts(value):
             raise SettingsError(f"{where}: {value!r} cannot be its value")
 
@@ -164,5 +170,7 @@ def _number(environment: Mapping[str, str], name: str, default: int, least: int,
 def _choice(environment: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
     text = environment.get(name) or choices[0]
     if text not in choices:
-        raise SettingsError(f"{name} is {text!r}: expected one of {', '.join(choices)}{did_you_mean(text, choices)}")
+        raise SettingsError(
+            f"{name} is {text!r}: expected one of {', '.join(choices)}{did_you_mean(text, choices)}"
+        )
     return text

@@ -22,9 +22,11 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, ClassVar, Final, Protocol
 
-from opcode_core.actions import Action, Effect
+from opcode_core.actions import Effect
+from opcode_core.binding import BoundAction
 from opcode_core.expressions import Expression
 from opcode_core.model.problems import Problem
+from opcode_core.references.tree import Node
 
 
 class _NotNow(Enum):
@@ -35,36 +37,8 @@ NOT_NOW: Final = _NotNow.NOT_NOW
 """What `StepType.execute_now` gives when the step has to wait for something."""
 
 
-class Template(Protocol):
-    """A value of the definition with its references, compiled; `StepContext.resolve` gives its value."""
-
-    @property
-    def sources(self) -> frozenset[str]:
-        """The namespaces that write into it."""
-        ...
-
-
-class BoundAction(Protocol):
-    """An action with the parameters a step gives it, checked and compiled."""
-
-    @property
-    def action(self) -> Action:
-        """The action."""
-        ...
-
-    @property
-    def in_place(self) -> bool:
-        """Whether it runs without waiting for anything."""
-        ...
-
-    @property
-    def effect(self) -> Effect:
-        """What running it twice does, as far as the definition shows."""
-        ...
-
-    def touches(self) -> list[dict[str, Any]]:
-        """What of the outside world its parameters name."""
-        ...
+Template = Node
+"""A value of the definition with its references, compiled; `StepContext.resolve` gives its value."""
 
 
 class StepSource(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from opcode_core.plan.compile import Diagnosis, diagnose
 from opcode_core.plugins.registry import Registry
 from opcode_core.store.protocol import NewTemplate, Store
 
+_NAME = re.compile(r"[A-Za-z0-9._/-]{1,128}")
 _KEPT = 256
 _MANY_STEPS = 50
 
@@ -34,7 +36,12 @@ class Templates:
         self._plans: OrderedDict[tuple[str, str], Plan] = OrderedDict()
 
     async def diagnose(
-        self, definition: Any, *, input_schema: Any = None, output_schema: Any = None, triggers: Any = None
+        self,
+        definition: Any,
+        *,
+        input_schema: Any = None,
+        output_schema: Any = None,
+        triggers: Any = None,
     ) -> Diagnosis:
         """Check a definition; a large one in a thread, so that nobody waits for it."""
 
@@ -73,7 +80,11 @@ class Templates:
             return found
         stored = await self._store.template(name, version)
         if stored is None:
-            wanted = f"template `{name}` has no version `{version}`" if version else f"there is no template `{name}`"
+            wanted = (
+                f"template `{name}` has no version `{version}`"
+                if version
+                else f"there is no template `{name}`"
+            )
             raise NotFoundError(f"{wanted}: `query` with resource `templates` lists them")
         _keep(self._versions, (stored.name, stored.version), stored)
         if version is None:
@@ -92,7 +103,9 @@ class Templates:
         plan = self._plans.get(key)
         if plan is None:
             diagnosis = await self.diagnose(
-                template.definition, input_schema=template.input_schema, output_schema=template.output_schema
+                template.definition,
+                input_schema=template.input_schema,
+                output_schema=template.output_schema,
             )
             if diagnosis.plan is None:
                 raise _no_longer_usable(template, diagnosis.errors)
@@ -106,7 +119,29 @@ def step_ids(template: TemplateVersion) -> list[str]:
     return [step["id"] for step in template.definition["steps"]]
 
 
-def _no_longer_usable(template: TemplateVersion, errors: list[Problem]) -> ValidationError | ActionUnavailableError:
+def name_problems(name: str) -> list[Problem]:
+    """What is wrong with a template's name; empty when nothing is."""
+    if _NAME.fullmatch(name):
+        return []
+    hint = "use 1 to 128 letters, digits and . _ / -"
+    return [
+        Problem(
+            "", "INVALID_VALUE", f"{name[:200]!r} is no template name", hint=hint, argument="name"
+        )
+    ]
+
+
+def summary(errors: list[Problem]) -> str:
+    """The message of a refusal: the first problem, and how many more there are."""
+    first = errors[0]
+    where = f"{first.argument}{first.path}" if first.argument else first.path or "/"
+    more = f" (and {len(errors) - 1} more in details.issues)" if len(errors) > 1 else ""
+    return f"the definition was refused: {where}: {first.message}{more}"
+
+
+def _no_longer_usable(
+    template: TemplateVersion, errors: list[Problem]
+) -> ValidationError | ActionUnavailableError:
     details = {"issues": [problem.to_json() for problem in errors]}
     message = f"template `{template.name}` {template.version} cannot run here: {errors[0].message}"
     if any(problem.code == "ACTION_UNAVAILABLE" for problem in errors):

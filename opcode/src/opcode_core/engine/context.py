@@ -33,7 +33,9 @@ class RunningAction:
 
     __slots__ = ("_run", "_runtime", "_tree", "attempt", "step_id")
 
-    def __init__(self, run: WorkflowRun, runtime: Runtime, step_id: str, attempt: int, tree: Node) -> None:
+    def __init__(
+        self, run: WorkflowRun, runtime: Runtime, step_id: str, attempt: int, tree: Node
+    ) -> None:
         self._run = run
         self._runtime = runtime
         self._tree = tree
@@ -86,7 +88,9 @@ class RunningAction:
         """Device and inode numbers of the server's own files."""
         return self._runtime.protected_files()
 
-    async def shared(self, key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> T:
+    async def shared(
+        self, key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]
+    ) -> T:
         """An object made once for the process and closed with it."""
         return await self._runtime.shared(key, make, close)
 
@@ -117,7 +121,9 @@ class RunningStep:
         """The value of an expression as this step sees it."""
         if expression.quick:
             return expression.evaluate(self._run.variables)
-        return await self._runtime.in_thread(functools.partial(expression.evaluate, self._run.variables))
+        return await self._runtime.in_thread(
+            functools.partial(expression.evaluate, self._run.variables)
+        )
 
     def run_action_now(self, bound: BoundAction) -> Any:
         """Run an action that is pure and called in place."""

@@ -56,7 +56,9 @@ class ProcessResources:
             try:
                 await close(value)
             except Exception:  # noqa: BLE001 - one plugin's trouble must not keep the others from closing
-                logger.warning("a shared object did not close", exc_info=True, extra={"data": {"key": key}})
+                logger.warning(
+                    "a shared object did not close", exc_info=True, extra={"data": {"key": key}}
+                )
         self._shared.clear()
         for threads in (self.action_threads, self.expression_threads):
             threads.shutdown(wait=False, cancel_futures=True)
@@ -111,7 +113,7 @@ class EmbeddedRuntime:
 
     def slot(self) -> AbstractAsyncContextManager[None]:
         """A place in the pool of running actions."""
-        return self._resources.slots  # type: ignore[return-value] # a semaphore is such a context
+        return self._resources.slots
 
     async def call(self, action: Action, params: Params, context: ActionContext | None) -> Any:
         """Run an action."""
@@ -123,11 +125,15 @@ class EmbeddedRuntime:
         if action.kind == "inline":
             return action.run(*arguments)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._resources.action_threads, _contained, action.run, *arguments)
+        return await loop.run_in_executor(
+            self._resources.action_threads, _contained, action.run, *arguments
+        )
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Compute something that may take a while."""
-        return await asyncio.get_running_loop().run_in_executor(self._resources.expression_threads, work)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._resources.expression_threads, work
+        )
 
     def setting(self, name: str) -> Any:
         """A setting by its dotted name; None if it is not set."""
@@ -138,7 +144,9 @@ class EmbeddedRuntime:
         self._resources.protected |= _identities_of(self._resources.store.files())
         return self._resources.protected
 
-    async def shared(self, key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> T:
+    async def shared(
+        self, key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]
+    ) -> T:
         """An object made once for the process and closed with it."""
         return self._resources.shared(key, make, close)
 
@@ -149,7 +157,7 @@ def _contained(function: Callable[..., T], *arguments: Any) -> T:
         return function(*arguments)
     except Exception:
         raise
-    except BaseException as raised:
+    except BaseException as raised:  # noqa: BLE001 - it ends the attempt, not the thread
         raise ExecutionError(f"the action raised {type(raised).__name__}") from None
 
 
@@ -162,4 +170,3 @@ def _identities_of(paths: Any) -> frozenset[tuple[int, int]]:
             continue
         found.add((status.st_dev, status.st_ino))
     return frozenset(found)
-

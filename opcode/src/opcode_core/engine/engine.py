@@ -148,15 +148,23 @@ class Engine:
             ConflictError: It has ended, or is being cancelled already.
             StoreError: It could not be stored.
         """
-        if workflow.state.status in FINISHED or workflow.cancelled is not None or workflow.task is None:
-            raise ConflictError(f"workflow {workflow.state.workflow_id} has ended or is ending already")
+        if (
+            workflow.state.status in FINISHED
+            or workflow.cancelled is not None
+            or workflow.task is None
+        ):
+            raise ConflictError(
+                f"workflow {workflow.state.workflow_id} has ended or is ending already"
+            )
         workflow.cancelled = signal
         workflow.task.cancel()
         await asyncio.wait((workflow.task,))
         if workflow.lost is not None:
             raise workflow.lost
 
-    async def cancel_stopped(self, plan: Plan, state: WorkflowState, signal: dict[str, Any]) -> None:
+    async def cancel_stopped(
+        self, plan: Plan, state: WorkflowState, signal: dict[str, Any]
+    ) -> None:
         """Cancel a workflow that nobody runs.
 
         Raises:
@@ -195,7 +203,10 @@ class Engine:
                 if workflow.cancelled is None:
                     raise
                 workflow.run.record(
-                    events.SIGNAL_RECEIVED, None, workflow.cancelled, workflow.cancelled.get("agent_id")
+                    events.SIGNAL_RECEIVED,
+                    None,
+                    workflow.cancelled,
+                    workflow.cancelled.get("agent_id"),
                 )
                 interpreter.cancel()
             await stored()
@@ -207,11 +218,18 @@ class Engine:
                 extra={"data": {"workflow_id": workflow.state.workflow_id, "error": str(error)}},
             )
         except asyncio.CancelledError:
-            logger.info("a workflow was stopped", extra={"data": {"workflow_id": workflow.state.workflow_id}})
+            logger.info(
+                "a workflow was stopped",
+                extra={"data": {"workflow_id": workflow.state.workflow_id}},
+            )
             raise
-        except Exception:
-            logger.exception("the engine failed", extra={"data": {"workflow_id": workflow.state.workflow_id}})
-            workflow.lost = StoreError("the engine failed on this workflow: see the server's log", {"reason": "engine"})
+        except Exception:  # noqa: BLE001 - our own fault must end this workflow only
+            logger.exception(
+                "the engine failed", extra={"data": {"workflow_id": workflow.state.workflow_id}}
+            )
+            workflow.lost = StoreError(
+                "the engine failed on this workflow: see the server's log", {"reason": "engine"}
+            )
         finally:
             self._running.pop(workflow.state.workflow_id, None)
             self._store.journal.forget(workflow.state.workflow_id)

@@ -18,7 +18,9 @@ def as_error(raised: BaseException) -> OpcodeError:
     text = str(raised).encode("utf-8", "replace").decode("utf-8")
     shown = text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
     name = type(raised).__name__
-    return ExecutionError(f"the action raised {name}: {shown}" if shown else f"the action raised {name}")
+    return ExecutionError(
+        f"the action raised {name}: {shown}" if shown else f"the action raised {name}"
+    )
 
 
 def final_error(last: OpcodeError, attempts: int) -> dict[str, Any]:
@@ -26,7 +28,8 @@ def final_error(last: OpcodeError, attempts: int) -> dict[str, Any]:
     if attempts > 1 and last.retryable:
         cause = last.to_json()
         return RetryExhaustedError(
-            f"{attempts} attempts failed; the last one: {last.message}", {"cause": cause, "attempts": attempts}
+            f"{attempts} attempts failed; the last one: {last.message}",
+            {"cause": cause, "attempts": attempts},
         ).to_json()
     return last.to_json()
 

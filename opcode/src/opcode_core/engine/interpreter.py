@@ -91,7 +91,9 @@ class Interpreter:
         planned = self._run.plan.steps.steps
         for step_id in step_ids:
             if not self._has_settled(planned[step_id]):
-                self._run.record(events.STEP_SKIPPED, planned[step_id].full_id, {"reason": "cancelled"})
+                self._run.record(
+                    events.STEP_SKIPPED, planned[step_id].full_id, {"reason": "cancelled"}
+                )
 
     async def _output(self) -> Any:
         """The workflow's output; when there is none to be had, the workflow fails."""
@@ -110,7 +112,7 @@ class Interpreter:
                 issues = run.plan.check_output(output)
                 if issues:
                     first = issues[0]
-                    raise ValidationError(  # noqa: TRY301 - handled as any other reason for no output
+                    raise ValidationError(
                         f"the output is not what output_schema says: {first['path'] or '/'}: {first['message']}",
                         {"issues": issues},
                     )

@@ -133,9 +133,13 @@ class StepLifecycle:
     async def _passes_guard(self, step: PlannedStep) -> bool:
         if step.guard is None:
             return True
-        return self._verdict(await RunningStep(self._run, self._runtime, step.full_id, 0).evaluate(step.guard))
+        return self._verdict(
+            await RunningStep(self._run, self._runtime, step.full_id, 0).evaluate(step.guard)
+        )
 
-    async def _attempt(self, step: PlannedStep, attempt: int, *, started: bool) -> OpcodeError | None:
+    async def _attempt(
+        self, step: PlannedStep, attempt: int, *, started: bool
+    ) -> OpcodeError | None:
         """One attempt; None when it completed the step."""
         async with self._runtime.slot() if step.type.holds_slot else nullcontext():
             context = RunningStep(self._run, self._runtime, step.full_id, attempt)
@@ -145,7 +149,9 @@ class StepLifecycle:
                 elif not started:
                     self._start(step)
                 work = step.type.execute(context)
-                output = await (work if step.timeout is None else self._runtime.within(step.timeout, work))
+                output = await (
+                    work if step.timeout is None else self._runtime.within(step.timeout, work)
+                )
                 self._complete(step, output)
             except BaseException as raised:
                 if isinstance(raised, _NOT_FAILURES):
@@ -156,12 +162,16 @@ class StepLifecycle:
     @staticmethod
     def _verdict(value: Any) -> bool:
         if not isinstance(value, bool):
-            raise ExecutionError(f"the condition gave {type_name(value)} where it must give true or false")
+            raise ExecutionError(
+                f"the condition gave {type_name(value)} where it must give true or false"
+            )
         return value
 
     def _start(self, step: PlannedStep) -> None:
         if self._run.state.sequence >= MAX_EVENTS:
-            raise LimitExceededError(f"the workflow has {MAX_EVENTS} events: no step can begin any more")
+            raise LimitExceededError(
+                f"the workflow has {MAX_EVENTS} events: no step can begin any more"
+            )
         self._run.record(events.STEP_STARTED, step.full_id)
 
     def _complete(self, step: PlannedStep, output: Any) -> None:
@@ -174,7 +184,8 @@ class StepLifecycle:
             raise ExecutionError(f"the action gave what is {error.message}") from None
         if len(text) > MAX_OUTPUT_BYTES:
             raise LimitExceededError(
-                f"the output is {len(text)} bytes of JSON: at most {MAX_OUTPUT_BYTES}", {"limit": MAX_OUTPUT_BYTES}
+                f"the output is {len(text)} bytes of JSON: at most {MAX_OUTPUT_BYTES}",
+                {"limit": MAX_OUTPUT_BYTES},
             )
         self._run.record(events.STEP_COMPLETED, step.full_id, {"output": read_json(text)})
         self._spare_fallback(step)
@@ -206,7 +217,11 @@ class StepLifecycle:
             return
         record(events.STEP_FAILED, step_id, {"error": error, "attempts": attempts})
         if strategy == "fallback_step":
-            record(events.ERROR_HANDLER_INVOKED, step_id, {"strategy": strategy, "fallback_step": step.fallback})
+            record(
+                events.ERROR_HANDLER_INVOKED,
+                step_id,
+                {"strategy": strategy, "fallback_step": step.fallback},
+            )
             return
         self._run.fail(error, step_id)
         self._spare_fallback(step)

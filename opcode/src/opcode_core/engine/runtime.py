@@ -83,7 +83,9 @@ class Runtime(Protocol):
         """Device and inode numbers of the server's own files."""
         ...
 
-    async def shared(self, key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> T:
+    async def shared(
+        self, key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]
+    ) -> T:
         """An object made once for the process and closed with it."""
         ...
 

@@ -68,10 +68,17 @@ class WorkflowRun:
         self.failure: dict[str, Any] | None = None
         self._runtime = runtime
         self._workflow: dict[str, Any] = {}
-        self.variables: dict[str, Any] = {"steps": StepsView(plan, state), "workflow": self._workflow}
+        self.variables: dict[str, Any] = {
+            "steps": StepsView(plan, state),
+            "workflow": self._workflow,
+        }
 
     def record(
-        self, event_type: str, step_id: str | None = None, payload: Any = None, agent_id: str | None = None
+        self,
+        event_type: str,
+        step_id: str | None = None,
+        payload: Any = None,
+        agent_id: str | None = None,
     ) -> None:
         """Let something have happened: it is folded into the state at once and handed over to be stored.
 

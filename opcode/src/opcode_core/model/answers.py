@@ -7,6 +7,7 @@ from typing import Any
 
 from opcode_core.clock import iso_time
 from opcode_core.jsonio import write_json
+from opcode_core.model.definition import Plan, TemplateVersion
 from opcode_core.model.state import StepState, WorkflowState
 
 LARGE_BYTES = 64 << 10
@@ -72,3 +73,22 @@ def _step(step_id: str, state: StepState) -> dict[str, Any]:
             shown["duration_ms"] = (state.ended_at - state.started_at) / 1000
         shown["attempts"] = state.attempts
     return shown
+
+
+def plan_answer(template: TemplateVersion, plan: Plan) -> dict[str, Any]:
+    """What a run would do: `{template_name, version, levels, steps}`."""
+    steps = {}
+    for step in plan.steps.steps.values():
+        shown: dict[str, Any] = {"type": step.type_name}
+        if step.action is not None:
+            shown["action"] = step.action
+        shown["effect"] = step.type.effect.value
+        shown["touches"] = step.type.touches()
+        steps[step.id] = shown
+    levels = [[step.id for step in level] for level in plan.steps.levels]
+    return {
+        "template_name": template.name,
+        "version": template.version,
+        "levels": levels,
+        "steps": steps,
+    }

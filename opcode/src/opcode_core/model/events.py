@@ -23,7 +23,14 @@ ENGINE_EVENTS: Final = frozenset(
     {
         *(WORKFLOW_STARTED, WORKFLOW_COMPLETED, WORKFLOW_FAILED, WORKFLOW_CANCELLED),
         *("workflow_suspended", "workflow_resumed", "workflow_timed_out", "workflow_interrupted"),
-        *(STEP_STARTED, STEP_COMPLETED, STEP_FAILED, STEP_SKIPPED, STEP_RETRYING, STEP_RETRY_ATTEMPT),
+        *(
+            STEP_STARTED,
+            STEP_COMPLETED,
+            STEP_FAILED,
+            STEP_SKIPPED,
+            STEP_RETRYING,
+            STEP_RETRY_ATTEMPT,
+        ),
         *(STEP_FALLBACK, STEP_IGNORED, ERROR_HANDLER_INVOKED, SIGNAL_RECEIVED),
         *("step_suspended", "decision_requested", "decision_resolved", "variable_set"),
         *("circuit_breaker_open", "circuit_breaker_half_open", "circuit_breaker_closed"),

@@ -46,7 +46,12 @@ class StepState:
         """The step as references and expressions see it: `output`, `status`, `error`, and the output's own fields."""
         if self._view is None:
             fields = self.output if isinstance(self.output, dict) else {}
-            self._view = {**fields, "output": self.output, "status": self.status, "error": self.error}
+            self._view = {
+                **fields,
+                "output": self.output,
+                "status": self.status,
+                "error": self.error,
+            }
         return self._view
 
     def changed(self) -> None:
@@ -93,7 +98,9 @@ class WorkflowState:
             ValueError: The event is not the next one of this workflow.
         """
         if event.sequence != self.sequence + 1:
-            raise ValueError(f"event {event.sequence} of {self.workflow_id} does not follow {self.sequence}")
+            raise ValueError(
+                f"event {event.sequence} of {self.workflow_id} does not follow {self.sequence}"
+            )
         self.sequence = event.sequence
         change = _CHANGES.get(event.event_type)
         if change is not None:

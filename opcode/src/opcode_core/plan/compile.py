@@ -34,7 +34,13 @@ _FIELDS = {
     "output": Field("any"),
     "schedule": Field("string", choices=("level", "dataflow")),
 }
-_NOT_YET = {"timeout": (), "on_timeout": (), "on_complete": (), "on_error": (), "schedule": ("level",)}
+_NOT_YET = {
+    "timeout": (),
+    "on_timeout": (),
+    "on_complete": (),
+    "on_error": (),
+    "schedule": ("level",),
+}
 _NOT_YET_IN_STEP = {"on_interrupt": ()}
 
 
@@ -63,7 +69,12 @@ class Diagnosis:
 
 
 def diagnose(
-    definition: Any, registry: Registry, *, input_schema: Any = None, output_schema: Any = None, triggers: Any = None
+    definition: Any,
+    registry: Registry,
+    *,
+    input_schema: Any = None,
+    output_schema: Any = None,
+    triggers: Any = None,
 ) -> Diagnosis:
     """Check a definition and compile it.
 
@@ -82,7 +93,11 @@ def diagnose(
     check_inputs = compile_schema(input_schema, inputs_found)
     check_output = compile_schema(output_schema, outputs_found)
     if triggers:
-        trigger_found.add("", "INVALID_VALUE", "this version of OPCODE starts nothing by itself: leave `triggers` out")
+        trigger_found.add(
+            "",
+            "INVALID_VALUE",
+            "this version of OPCODE starts nothing by itself: leave `triggers` out",
+        )
     problems = Problems()
     too_large = _too_large(definition)
     if too_large is not None:
@@ -93,21 +108,31 @@ def diagnose(
     found = [*problems.all(), *inputs_found.all(), *outputs_found.all(), *trigger_found.all()]
     if plan is None or any(problem.severity == "error" for problem in found):
         return Diagnosis(found, None)
-    schemas = {"schema_defaults": input_schema, "check_inputs": check_inputs, "check_output": check_output}
-    return Diagnosis(found, Plan(**plan, **schemas))  # type: ignore[arg-type] # put together from its own fields
+    schemas = {
+        "schema_defaults": input_schema,
+        "check_inputs": check_inputs,
+        "check_output": check_output,
+    }
+    return Diagnosis(found, Plan(**plan, **schemas))
 
 
 def _too_large(definition: Any) -> Problem | None:
     """The problem of a definition that is too large or too deep to look at; None when it is not."""
     depth = _depth(definition)
     if depth > MAX_DEPTH:
-        return Problem("", "LIMIT_EXCEEDED", f"the definition is nested {depth} levels deep: at most {MAX_DEPTH}")
+        return Problem(
+            "",
+            "LIMIT_EXCEEDED",
+            f"the definition is nested {depth} levels deep: at most {MAX_DEPTH}",
+        )
     try:
         size = len(write_json(definition))
     except (OpcodeError, LimitExceededError) as error:
         return Problem("", "INVALID_VALUE", error.message)
     if size > MAX_DEFINITION_BYTES:
-        return Problem("", "LIMIT_EXCEEDED", f"the definition is {size} bytes: at most {MAX_DEFINITION_BYTES}")
+        return Problem(
+            "", "LIMIT_EXCEEDED", f"the definition is {size} bytes: at most {MAX_DEFINITION_BYTES}"
+        )
     return None
 
 
@@ -125,9 +150,15 @@ def _depth(value: Any) -> int:
     return deepest
 
 
-def _compile(definition: Any, registry: Registry, problems: Problems, input_schema: Any) -> dict[str, Any] | None:
+def _compile(
+    definition: Any, registry: Registry, problems: Problems, input_schema: Any
+) -> dict[str, Any] | None:
     if not isinstance(definition, Mapping):
-        problems.add("", "WRONG_TYPE", f"expected a definition, which is an object, found {type_name(definition)}")
+        problems.add(
+            "",
+            "WRONG_TYPE",
+            f"expected a definition, which is an object, found {type_name(definition)}",
+        )
         return None
     good = check_object(definition, _FIELDS, "", problems)
     _refuse_unavailable(good, "", _NOT_YET, problems)
@@ -146,7 +177,9 @@ def _compile(definition: Any, registry: Registry, problems: Problems, input_sche
         def unavailable(raw: Mapping[str, Any], at: str) -> None:
             _refuse_unavailable(raw, at, _NOT_YET_IN_STEP, problems)
 
-        steps = StepCompiler(registry, references, problems, unavailable).compile(good["steps"], "/steps", place)
+        steps = StepCompiler(registry, references, problems, unavailable).compile(
+            good["steps"], "/steps", place
+        )
     metadata = good.get("metadata", {})
     name = metadata.get("name")
     output_place = Place(AllSettled(raw_ids), inputs=known_inputs)
@@ -155,17 +188,28 @@ def _compile(definition: Any, registry: Registry, problems: Problems, input_sche
         "inputs": _inputs(good.get("inputs", {}), references),
         "context": good.get("context", {}),
         "name": name if isinstance(name, str) else None,
-        "output": references.compile(good["output"], "/output", output_place) if "output" in good else None,
+        "output": references.compile(good["output"], "/output", output_place)
+        if "output" in good
+        else None,
     }
 
 
 def _ids(steps: list[Any]) -> frozenset[str]:
-    return frozenset(step["id"] for step in steps if isinstance(step, Mapping) and isinstance(step.get("id"), str))
+    return frozenset(
+        step["id"]
+        for step in steps
+        if isinstance(step, Mapping) and isinstance(step.get("id"), str)
+    )
 
 
 def _inputs(inputs: Mapping[str, Any], references: References) -> dict[str, Node]:
-    place = Place(AllSettled(frozenset()), namespaces=("workflow", "context", "secrets"), secrets=True)
-    return {name: references.compile(value, pointer("/inputs", name), place) for name, value in inputs.items()}
+    place = Place(
+        AllSettled(frozenset()), namespaces=("workflow", "context", "secrets"), secrets=True
+    )
+    return {
+        name: references.compile(value, pointer("/inputs", name), place)
+        for name, value in inputs.items()
+    }
 
 
 def _refuse_unavailable(
@@ -175,5 +219,7 @@ def _refuse_unavailable(
     for name, carried_out in names.items():
         if name in members and members[name] not in carried_out:
             problems.add(
-                pointer(at, name), "INVALID_VALUE", f"this version of OPCODE cannot carry out `{name}`: leave it out"
+                pointer(at, name),
+                "INVALID_VALUE",
+                f"this version of OPCODE cannot carry out `{name}`: leave it out",
             )

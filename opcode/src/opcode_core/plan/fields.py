@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from opcode_core.durations import parse_duration
 from opcode_core.jsonio import type_name
-from opcode_core.model.problems import pointer
+from opcode_core.model.problems import ProblemCode, pointer
 from opcode_core.plan.problems import Problems
 
 Kind = Literal["object", "array", "string", "integer", "boolean", "duration", "any"]
@@ -41,7 +41,9 @@ class Field:
     warn_above: int | None = None
 
 
-def check_object(value: Any, fields: Mapping[str, Field], at: str, problems: Problems) -> dict[str, Any]:
+def check_object(
+    value: Any, fields: Mapping[str, Field], at: str, problems: Problems
+) -> dict[str, Any]:
     """Check an object's members.
 
     Args:
@@ -66,7 +68,9 @@ def check_object(value: Any, fields: Mapping[str, Field], at: str, problems: Pro
     for name, field in fields.items():
         if field.required and name not in value:
             problems.add(
-                pointer(at, name), "MISSING_FIELD", f"`{name}` is missing: {_ARTICLES.get(field.kind, 'a value')}"
+                pointer(at, name),
+                "MISSING_FIELD",
+                f"`{name}` is missing: {_ARTICLES.get(field.kind, 'a value')}",
             )
     return good
 
@@ -85,13 +89,18 @@ def check_member(value: Any, field: Field, at: str, problems: Problems) -> bool:
         problems.add(at, "INVALID_VALUE", f"{value} is too small: at least {field.least}")
         return False
     if field.warn_above is not None and value > field.warn_above:
-        problems.add(at, "INVALID_VALUE", f"{value} is a lot: more than {field.warn_above} is rarely meant", warning=True)
+        problems.add(
+            at,
+            "INVALID_VALUE",
+            f"{value} is a lot: more than {field.warn_above} is rarely meant",
+            warning=True,
+        )
     return True
 
 
 def wrong_type(value: Any, kind: Kind, at: str, problems: Problems) -> None:
     """Report a value of the wrong type."""
-    code = "BAD_DURATION" if kind == "duration" else "WRONG_TYPE"
+    code: ProblemCode = "BAD_DURATION" if kind == "duration" else "WRONG_TYPE"
     hint, fix = None, None
     if kind == "duration" and isinstance(value, int) and not isinstance(value, bool):
         hint = f'write it with its unit: "{value}s" or "{value}ms"'
@@ -101,7 +110,9 @@ def wrong_type(value: Any, kind: Kind, at: str, problems: Problems) -> None:
         from opcode_core.references.resolve import text_of
 
         hint, fix = "write it in quotes", [{"op": "replace", "path": at, "value": text_of(value)}]
-    problems.add(at, code, f"expected {_ARTICLES[kind]}, found {type_name(value)}", hint=hint, fix=fix)
+    problems.add(
+        at, code, f"expected {_ARTICLES[kind]}, found {type_name(value)}", hint=hint, fix=fix
+    )
 
 
 def _is(value: Any, kind: Kind) -> bool:
@@ -111,7 +122,12 @@ def _is(value: Any, kind: Kind) -> bool:
         return isinstance(value, str)
     if kind == "integer":
         return isinstance(value, int) and not isinstance(value, bool)
-    types: dict[str, type | tuple[type, ...]] = {"object": Mapping, "array": list, "string": str, "boolean": bool}
+    types: dict[str, type | tuple[type, ...]] = {
+        "object": Mapping,
+        "array": list,
+        "string": str,
+        "boolean": bool,
+    }
     return isinstance(value, types[kind])
 
 

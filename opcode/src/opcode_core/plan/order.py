@@ -70,7 +70,10 @@ def order_steps(steps: Sequence[RawStep], problems: Problems) -> Order:
         if step.fallback in by_id and step.fallback != step.id:
             target = str(step.fallback)
             fallbacks[target] = (*fallbacks.get(target, ()), step.id)
-    edges = {step.id: list(dict.fromkeys([*step.depends_on, *fallbacks.get(step.id, ())])) for step in by_id.values()}
+    edges = {
+        step.id: list(dict.fromkeys([*step.depends_on, *fallbacks.get(step.id, ())]))
+        for step in by_id.values()
+    }
     cycles = find_cycles(edges)
     for cycle in cycles:
         at = pointer(by_id[cycle[0]].at, "depends_on")
@@ -88,7 +91,9 @@ def order_steps(steps: Sequence[RawStep], problems: Problems) -> Order:
     return Order(levels_of(walked), fallbacks, last, ancestry)
 
 
-def _without_fallbacks(targets: Sequence[str], fallbacks: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _without_fallbacks(
+    targets: Sequence[str], fallbacks: Mapping[str, tuple[str, ...]]
+) -> list[str]:
     """A fallback step is settled when what it stands in for is, so who waits for one waits for the other."""
     waits: dict[str, None] = {}
     stack = list(reversed(targets))
@@ -109,7 +114,12 @@ def _check_dependencies(step: RawStep, by_id: Mapping[str, RawStep], problems: P
             problems.add(at, "WRONG_TYPE", "expected the id of a step, which is a string")
         elif target == step.id:
             fix = [{"op": "remove", "path": at}]
-            problems.add(at, "CYCLE_DETECTED", f"a step cannot depend on itself: {target} -> {target}", fix=fix)
+            problems.add(
+                at,
+                "CYCLE_DETECTED",
+                f"a step cannot depend on itself: {target} -> {target}",
+                fix=fix,
+            )
         elif target in seen:
             fix = [{"op": "remove", "path": at}]
             problems.add(at, "INVALID_VALUE", f"`{target}` is in the list twice", fix=fix)
@@ -135,7 +145,11 @@ def _check_fallback(step: RawStep, by_id: Mapping[str, RawStep], problems: Probl
     at = pointer(step.at, "on_error", "fallback_step")
     target = handler.get("fallback_step")
     if target is None:
-        problems.add(at, "MISSING_FIELD", "the strategy `fallback_step` needs `fallback_step`: the id of that step")
+        problems.add(
+            at,
+            "MISSING_FIELD",
+            "the strategy `fallback_step` needs `fallback_step`: the id of that step",
+        )
     elif target == step.id:
         problems.add(at, "INVALID_VALUE", "a step cannot be its own fallback")
     elif target not in by_id:
@@ -175,7 +189,9 @@ class SettledBefore:
         if ancestry.certain(step_id, self.step.id):
             return True
         primaries = self.order.fallbacks.get(step_id, ())
-        return bool(primaries) and all(ancestry.certain(primary, self.step.id) for primary in primaries)
+        return bool(primaries) and all(
+            ancestry.certain(primary, self.step.id) for primary in primaries
+        )
 
     def why_not(self, step_id: str) -> tuple[str, str | None, list[dict[str, Any]] | None]:
         """Message, hint and fix for a step that is not certain to be settled."""

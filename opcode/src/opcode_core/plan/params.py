@@ -72,7 +72,9 @@ def _report(issue: ParamIssue, values: Any, names: list[str], at: str, problems:
     if issue.code != "MISSING_FIELD":
         for segment in issue.location:
             value = value[segment]
-        if isinstance(value, _Unknown) or (isinstance(value, _SomeText) and issue.code == "INVALID_VALUE"):
+        if isinstance(value, _Unknown) or (
+            isinstance(value, _SomeText) and issue.code == "INVALID_VALUE"
+        ):
             return
     path = at + issue.path
     if issue.code == "UNKNOWN_FIELD":
@@ -84,7 +86,9 @@ def _report(issue: ParamIssue, values: Any, names: list[str], at: str, problems:
     elif issue.choices and isinstance(value, str):
         meant = nearest(value, issue.choices)
         fix = [{"op": "replace", "path": path, "value": meant}] if meant else None
-        problems.add(path, "INVALID_VALUE", issue.message, hint=hint_for(value, issue.choices), fix=fix)
+        problems.add(
+            path, "INVALID_VALUE", issue.message, hint=hint_for(value, issue.choices), fix=fix
+        )
     elif issue.kind == "string_type" and isinstance(value, (bool, int, float)):
         fix = [{"op": "replace", "path": path, "value": text_of(value)}]
         problems.add(path, "WRONG_TYPE", issue.message, hint="write it in quotes", fix=fix)
@@ -102,7 +106,9 @@ class ParamsSource:
         compile_expression: Compiles an expression and checks what it reads, reporting at the given pointer.
     """
 
-    def __init__(self, params: Mapping[str, Any], node: tree.Node, at: str, compile_expression: Any) -> None:
+    def __init__(
+        self, params: Mapping[str, Any], node: tree.Node, at: str, compile_expression: Any
+    ) -> None:
         self.params = params
         self.pointer = at
         self._node = node

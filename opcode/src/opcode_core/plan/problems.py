@@ -30,7 +30,7 @@ class Problems:
         elif problem not in self._found[-20:]:
             self._found.append(problem)
 
-    def add(  # noqa: PLR0913 - the members of a problem
+    def add(
         self,
         path: str,
         code: ProblemCode,
@@ -60,10 +60,16 @@ class Problems:
         if meant is not None and meant not in taken:
             fix = [{"op": "move", "from": pointer(at, name), "path": pointer(at, meant)}]
         self.add(
-            pointer(at, name), "UNKNOWN_FIELD", f"there is no field `{name}` here", hint=hint_for(name, known), fix=fix
+            pointer(at, name),
+            "UNKNOWN_FIELD",
+            f"there is no field `{name}` here",
+            hint=hint_for(name, known),
+            fix=fix,
         )
 
-    def not_one_of(self, at: str, value: str, choices: list[str], code: ProblemCode = "INVALID_VALUE") -> None:
+    def not_one_of(
+        self, at: str, value: str, choices: list[str], code: ProblemCode = "INVALID_VALUE"
+    ) -> None:
         """Keep the problem of a text that is none of the choices."""
         meant = nearest(value, choices)
         self.add(
@@ -88,5 +94,7 @@ class Problems:
         """Everything found, in the order it was found."""
         if not self._beyond:
             return list(self._found)
-        rest = Problem("", "LIMIT_EXCEEDED", f"{self._beyond} more problems are not shown; mend these first")
+        rest = Problem(
+            "", "LIMIT_EXCEEDED", f"{self._beyond} more problems are not shown; mend these first"
+        )
         return [*self._found, rest]

@@ -47,20 +47,28 @@ class References:
         if isinstance(value, Mapping):
             return self._object(value, at, place)
         if isinstance(value, list):
-            nodes = [self.compile(item, pointer(at, index), place) for index, item in enumerate(value)]
+            nodes = [
+                self.compile(item, pointer(at, index), place) for index, item in enumerate(value)
+            ]
             if all(_is_literal(node) for node in nodes):
                 return tree.literal(value)
             return tree.Array(tuple(nodes), _union(nodes))
         return tree.Literal(value)
 
-    def expression(self, source: str, at: str, place: Place, engine: str = "cel") -> Expression | None:
+    def expression(
+        self, source: str, at: str, place: Place, engine: str = "cel"
+    ) -> Expression | None:
         """Compile an expression that stands by itself; one wrapped in `${{ }}` means its inside.
 
         Returns:
             None when it does not compile, which is reported.
         """
         inside = self._unwrapped(source, at)
-        return None if inside is None else self._expression(inside, at, place, engine, inside_braces=inside != source)
+        return (
+            None
+            if inside is None
+            else self._expression(inside, at, place, engine, inside_braces=inside != source)
+        )
 
     def _unwrapped(self, source: str, at: str) -> str | None:
         if not has_reference(source):
@@ -85,7 +93,9 @@ class References:
         for name, member in value.items():
             if has_reference(name):
                 self._problems.add(
-                    pointer(at, name), "BAD_REFERENCE", "a reference cannot stand in the key of an object"
+                    pointer(at, name),
+                    "BAD_REFERENCE",
+                    "a reference cannot stand in the key of an object",
                 )
             members.append((name, self.compile(member, pointer(at, name), place)))
         nodes = [node for _, node in members]
@@ -100,7 +110,8 @@ class References:
             self._problems.add(at, "BAD_REFERENCE", error.message)
             return tree.Literal(text, frozenset({"?"}))
         parts = [
-            piece if isinstance(piece, str) else self._reference(piece, at, place) for piece in pieces
+            piece if isinstance(piece, str) else self._reference(piece, at, place)
+            for piece in pieces
         ]
         if len(parts) == 1:
             return tree.Literal(parts[0]) if isinstance(parts[0], str) else parts[0]
@@ -119,7 +130,11 @@ class References:
             return tree.ExpressionReference(compiled, sources or frozenset({"expression"}))
         place.check(path, at, self._problems)
         sources = frozenset({str(path[0])})
-        return tree.SecretReference(path) if path[0] == "secrets" else tree.PathReference(path, sources)
+        return (
+            tree.SecretReference(path)
+            if path[0] == "secrets"
+            else tree.PathReference(path, sources)
+        )
 
     def _expression(
         self, source: str, at: str, place: Place, engine_name: str, *, inside_braces: bool
@@ -131,7 +146,9 @@ class References:
         good = [place.check(read, at, self._problems) for read in compiled.reads]
         return compiled if all(good) else None
 
-    def _compile(self, source: str, engine_name: str, *, inside_braces: bool) -> Expression | ExpressionSyntaxError:
+    def _compile(
+        self, source: str, engine_name: str, *, inside_braces: bool
+    ) -> Expression | ExpressionSyntaxError:
         key = (engine_name, source, inside_braces)
         found = self._compiled.get(key)
         if found is None:

@@ -29,12 +29,20 @@ def compile_schema(schema: Any, problems: Problems) -> SchemaCheck | None:
     """
     if schema is None:
         return None
-    if not isinstance(schema, (Mapping, bool)):
-        problems.add("", "WRONG_TYPE", f"expected a JSON Schema, which is an object, found {type_name(schema)}")
+    if not isinstance(schema, (dict, bool)):
+        problems.add(
+            "",
+            "WRONG_TYPE",
+            f"expected a JSON Schema, which is an object, found {type_name(schema)}",
+        )
         return None
     remote = _remote_references(schema)
     for path, target in remote:
-        problems.add(path, "BAD_SCHEMA", f"`$ref` leads to {target!r}: only references inside the schema are followed")
+        problems.add(
+            path,
+            "BAD_SCHEMA",
+            f"`$ref` leads to {target!r}: only references inside the schema are followed",
+        )
     if remote:
         return None
     invalid = list(_meta_errors(schema))
@@ -44,7 +52,10 @@ def compile_schema(schema: Any, problems: Problems) -> SchemaCheck | None:
         return None
     try:
         validator = jsonschema_rs.Draft202012Validator(
-            schema, retriever=_refuse, mask="the value", pattern_options=jsonschema_rs.RegexOptions()
+            schema,
+            retriever=_refuse,
+            mask="the value",
+            pattern_options=jsonschema_rs.RegexOptions(),
         )
     except ValueError as error:
         problems.add("", "BAD_SCHEMA", f"the schema cannot be used: {str(error).splitlines()[0]}")
@@ -103,7 +114,11 @@ def _remote_references(schema: Any) -> list[tuple[str, str]]:
         at, value = stack.pop()
         if isinstance(value, Mapping):
             for name, below in value.items():
-                if name in ("$ref", "$dynamicRef") and isinstance(below, str) and not below.startswith("#"):
+                if (
+                    name in ("$ref", "$dynamicRef")
+                    and isinstance(below, str)
+                    and not below.startswith("#")
+                ):
                     found.append((pointer(at, name), below))
                 stack.append((pointer(at, name), below))
         elif isinstance(value, list):

@@ -6,24 +6,18 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from opcode_core.actions import Action
-from opcode_core.binding import BoundAction
-from opcode_core.errors import ActionUnavailableError
 from opcode_core.expressions import Expression
 from opcode_core.jsonio import type_name
 from opcode_core.model.definition import PlannedStep, RetryPolicy, StepList, Strategy
-from opcode_core.model.problems import Problem, pointer
+from opcode_core.model.problems import pointer
 from opcode_core.plan.fields import Field, check_member, check_object
-from opcode_core.plan.order import Order, RawStep, SettledBefore, order_steps
-from opcode_core.plan.params import ParamsSource, check_params
+from opcode_core.plan.order import Order, RawStep, order_steps
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.references import References
+from opcode_core.plan.source import DefinedStep
 from opcode_core.plan.visibility import Place
 from opcode_core.plugins.registry import Registry
-from opcode_core.references.parse import has_reference
-from opcode_core.references.tree import Node, Object, is_quick
 from opcode_core.steps import StepType
-from opcode_core.suggest import nearest
 
 MAX_STEPS = 10_000
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -47,7 +41,9 @@ _RETRY = {
     "jitter": Field("boolean"),
 }
 _ON_ERROR = {
-    "strategy": Field("string", required=True, choices=("ignore", "fail_workflow", "fallback_step", "retry")),
+    "strategy": Field(
+        "string", required=True, choices=("ignore", "fail_workflow", "fallback_step", "retry")
+    ),
     "fallback_step": Field("string"),
 }
 
@@ -98,14 +94,20 @@ class StepCompiler:
     def _check(self, value: list[Any], at: str) -> list[RawStep]:
         self._count += len(value)
         if self._count > MAX_STEPS:
-            self._problems.add(at, "LIMIT_EXCEEDED", f"{self._count} steps are too many: at most {MAX_STEPS}")
+            self._problems.add(
+                at, "LIMIT_EXCEEDED", f"{self._count} steps are too many: at most {MAX_STEPS}"
+            )
             return []
         steps: list[RawStep] = []
         seen: dict[str, str] = {}
         for index, raw in enumerate(value):
             step_at = pointer(at, index)
             if not isinstance(raw, Mapping):
-                self._problems.add(step_at, "WRONG_TYPE", f"expected a step, which is an object, found {type_name(raw)}")
+                self._problems.add(
+                    step_at,
+                    "WRONG_TYPE",
+                    f"expected a step, which is an object, found {type_name(raw)}",
+                )
                 continue
             fields = {**_COMMON, **_OWN}
             good = check_object(raw, fields, step_at, self._problems)
@@ -113,7 +115,9 @@ class StepCompiler:
             self._unavailable(raw, step_at)
             step_id = good.get("id")
             usable = step_id is not None and self._check_id(step_id, step_at, seen)
-            steps.append(RawStep(step_id if usable and step_id else f"?{index}", step_at, raw, good, usable))
+            steps.append(
+                RawStep(step_id if usable and step_id else f"?{index}", step_at, raw, good, usable)
+            )
         return steps
 
     def _check_id(self, step_id: str, at: str, seen: dict[str, str]) -> bool:
@@ -127,16 +131,22 @@ class StepCompiler:
             )
             return False
         if step_id in seen:
-            self._problems.add(path, "DUPLICATE_ID", f"the id `{step_id}` is taken by {seen[step_id]}")
+            self._problems.add(
+                path, "DUPLICATE_ID", f"the id `{step_id}` is taken by {seen[step_id]}"
+            )
             return False
         seen[step_id] = at
         return True
 
     def _check_policies(self, good: dict[str, Any], at: str) -> None:
         if "retry" in good:
-            good["retry"] = check_object(good["retry"], _RETRY, pointer(at, "retry"), self._problems)
+            good["retry"] = check_object(
+                good["retry"], _RETRY, pointer(at, "retry"), self._problems
+            )
         if "on_error" in good:
-            good["on_error"] = check_object(good["on_error"], _ON_ERROR, pointer(at, "on_error"), self._problems)
+            good["on_error"] = check_object(
+                good["on_error"], _ON_ERROR, pointer(at, "on_error"), self._problems
+            )
 
     def _step(self, step: RawStep, place: Place) -> PlannedStep | None:
         kind = self._step_type(step)
@@ -144,7 +154,7 @@ class StepCompiler:
         if kind is None:
             return None
         self._check_own_fields(step, kind)
-        source = _Source(step, place, self._registry, self._references, self._problems)
+        source = DefinedStep(step, place, self._registry, self._references, self._problems)
         compiled = kind(source)
         handler = step.good.get("on_error", {})
         return PlannedStep(
@@ -188,7 +198,9 @@ class StepCompiler:
         for name in _OWN:
             if name in step.raw and name not in kind.fields:
                 self._problems.add(
-                    pointer(step.at, name), "UNKNOWN_FIELD", f"a step of type `{kind.name}` has no `{name}`"
+                    pointer(step.at, name),
+                    "UNKNOWN_FIELD",
+                    f"a step of type `{kind.name}` has no `{name}`",
                 )
 
 
@@ -199,86 +211,3 @@ def _retry_policy(good: Mapping[str, Any]) -> RetryPolicy | None:
     if good.get("on_error", {}).get("strategy") == "retry":
         return RetryPolicy(max=3)
     return None
-
-
-class _Source:
-    """A step while it is planned, as its type sees it (`StepSource`)."""
-
-    def __init__(
-        self, step: RawStep, place: Place, registry: Registry, references: References, problems: Problems
-    ) -> None:
-        self.id = step.id
-        self.pointer = step.at
-        self.raw = step.raw
-        self._good = step.good
-        self._place = place
-        self._registry = registry
-        self._references = references
-        self._problems = problems
-
-    def report(self, problem: Problem) -> None:
-        self._problems.report(problem)
-
-    def template(self, value: Any, *path: str | int) -> Node:
-        return self._references.compile(value, pointer(self.pointer, *path), self._place)
-
-    def expression(self, source: str, *path: str | int, engine: str = "cel") -> Expression | None:
-        return self._references.expression(source, pointer(self.pointer, *path), self._place, engine)
-
-    def action(self) -> BoundAction | None:
-        at = pointer(self.pointer, "params")
-        action = self._find_action()
-        raw = self.raw.get("params", {})
-        if "params" in self.raw and "params" not in self._good:
-            return None
-        node = self._params(raw, at, action.secrets if action else frozenset(raw))
-        if action is None:
-            return None
-        ready = check_params(action, node, at, self._problems)
-        if action.check is not None:
-            source = ParamsSource(raw, node, at, self._compile_at)
-            for problem in action.check(source):
-                self._problems.report(problem)
-        return BoundAction(action, node, ready if ready is not None and _is_flat(ready) else None, is_quick(node))
-
-    def _compile_at(self, source: str, at: str, engine: str) -> Expression | None:
-        return self._references.expression(source, at, self._place, engine)
-
-    def _params(self, raw: Mapping[str, Any], at: str, secrets: frozenset[str]) -> Node:
-        """Compile parameters; only those that may hold secrets may refer to them."""
-        from dataclasses import replace
-
-        open_place = replace(self._place, secrets=True)
-        nodes: list[tuple[str, Node]] = []
-        for name, value in raw.items():
-            if has_reference(name):
-                self._problems.add(pointer(at, name), "BAD_REFERENCE", "a reference cannot stand in a parameter's name")
-            place = open_place if name in secrets else self._place
-            nodes.append((name, self._references.compile(value, pointer(at, name), place)))
-        return Object(tuple(nodes), frozenset().union(*(node.sources for _, node in nodes)))
-
-    def _find_action(self) -> Action | None:
-        at = pointer(self.pointer, "action")
-        if "action" not in self.raw:
-            self._problems.add(at, "MISSING_FIELD", "`action` is missing: the name of the action this step runs")
-            return None
-        name = self._good.get("action")
-        if name is None:
-            return None
-        try:
-            return self._registry.action(name)
-        except ActionUnavailableError as error:
-            known = self._registry.usable_actions()
-            meant = nearest(name, known) if "there is no action" in error.message else None
-            self._problems.add(
-                at,
-                "ACTION_UNAVAILABLE",
-                error.message,
-                hint=f"did you mean `{meant}`?" if meant else None,
-                fix=[{"op": "replace", "path": at, "value": meant}] if meant else None,
-            )
-            return None
-
-
-def _is_flat(params: Any) -> bool:
-    return all(isinstance(value, (str, int, float, bool, type(None))) for _, value in params)

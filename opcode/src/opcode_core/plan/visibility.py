@@ -88,7 +88,9 @@ class Place:
             self._check_secret(path, at, problems)
         elif namespace not in self.namespaces:
             problems.add(
-                at, "UNKNOWN_REFERENCE", f"`{namespace}` cannot be read here: only {listing(self.namespaces)} can"
+                at,
+                "UNKNOWN_REFERENCE",
+                f"`{namespace}` cannot be read here: only {listing(self.namespaces)} can",
             )
         elif namespace == "steps" and len(path) > 1:
             self._check_step(str(path[1]), at, problems)
@@ -100,7 +102,11 @@ class Place:
 
     def _check_loop(self, path: ReadPath, at: str, problems: Problems) -> None:
         if not self.in_loop:
-            problems.add(at, "UNKNOWN_REFERENCE", f"`{path_text(path)}`: `{path[0]}` exists only inside a loop")
+            problems.add(
+                at,
+                "UNKNOWN_REFERENCE",
+                f"`{path_text(path)}`: `{path[0]}` exists only inside a loop",
+            )
 
     def _check_secret(self, path: ReadPath, at: str, problems: Problems) -> None:
         if not self.secrets:
@@ -136,7 +142,9 @@ class Place:
             problems.add(at, "NOT_SETTLED", message, hint=hint, fix=fix)
 
 
-def _check_known(namespace: str, name: str, known: Sequence[str], at: str, problems: Problems) -> None:
+def _check_known(
+    namespace: str, name: str, known: Sequence[str], at: str, problems: Problems
+) -> None:
     if name not in known:
         problems.add(
             at,
@@ -148,12 +156,17 @@ def _check_known(namespace: str, name: str, known: Sequence[str], at: str, probl
 
 def declared_inputs(input_schema: Any, defaults: Mapping[str, Any]) -> tuple[str, ...] | None:
     """The only inputs a run can have, when the input schema closes the list; None when it does not."""
-    if not isinstance(input_schema, Mapping) or input_schema.get("additionalProperties") is not False:
+    if (
+        not isinstance(input_schema, Mapping)
+        or input_schema.get("additionalProperties") is not False
+    ):
         return None
     if "patternProperties" in input_schema:
         return None
     properties = input_schema.get("properties")
-    return tuple(dict.fromkeys([*(properties if isinstance(properties, Mapping) else ()), *defaults]))
+    return tuple(
+        dict.fromkeys([*(properties if isinstance(properties, Mapping) else ()), *defaults])
+    )
 
 
 def dependency_fix(step_at: str, has_dependencies: bool, step_id: str) -> list[dict[str, Any]]:  # noqa: FBT001 - a fact

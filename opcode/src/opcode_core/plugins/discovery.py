@@ -16,7 +16,13 @@ import pluggy
 
 from opcode_core.logs import logger
 from opcode_core.plugins import hookspecs
-from opcode_core.plugins.registry import Contribution, NameTakenError, PluginRecord, PluginStatus, Registry
+from opcode_core.plugins.registry import (
+    Contribution,
+    NameTakenError,
+    PluginRecord,
+    PluginStatus,
+    Registry,
+)
 from opcode_core.settings import Settings
 
 RESERVED = {
@@ -36,7 +42,9 @@ RESERVED = {
 _HOOKS: dict[str, Callable[[Contribution], Callable[..., None]]] = {
     "opcode_register_actions": lambda staged: staged.actions.append,
     "opcode_register_step_types": lambda staged: staged.step_types.append,
-    "opcode_register_expression_engines": lambda staged: lambda name, make: staged.engines.append((name, make)),
+    "opcode_register_expression_engines": lambda staged: (
+        lambda name, make: staged.engines.append((name, make))
+    ),
 }
 
 
@@ -49,7 +57,9 @@ class _Found:
 
     def named_by(self, patterns: Iterable[str]) -> bool:
         return any(
-            fnmatch.fnmatchcase(own, pattern) for pattern in patterns for own in (self.name, self.distribution)
+            fnmatch.fnmatchcase(own, pattern)
+            for pattern in patterns
+            for own in (self.name, self.distribution)
         )
 
     def record(self, status: PluginStatus, reason: str = "") -> PluginRecord:
@@ -74,7 +84,13 @@ def load_plugins(settings: Settings) -> Registry:
         if record.status in ("failed", "refused"):
             logger.warning(
                 "plugin left out",
-                extra={"data": {"plugin": found.name, "distribution": found.distribution, "reason": record.reason}},
+                extra={
+                    "data": {
+                        "plugin": found.name,
+                        "distribution": found.distribution,
+                        "reason": record.reason,
+                    }
+                },
             )
     return registry
 
@@ -85,8 +101,13 @@ def _find() -> list[_Found]:
     for entry in importlib.metadata.entry_points(group=hookspecs.GROUP):
         if entry.dist is not None:
             name = entry.dist.name.lower().replace("_", "-")
-            found.setdefault((entry.name, name), _Found(entry.name, name, entry.dist.version, entry))
-    return sorted(found.values(), key=lambda one: (RESERVED.get(one.name) != one.distribution, one.name, one.distribution))
+            found.setdefault(
+                (entry.name, name), _Found(entry.name, name, entry.dist.version, entry)
+            )
+    return sorted(
+        found.values(),
+        key=lambda one: (RESERVED.get(one.name) != one.distribution, one.name, one.distribution),
+    )
 
 
 def _decide(found: _Found, settings: Settings) -> PluginRecord | None:
@@ -102,9 +123,13 @@ def _decide(found: _Found, settings: Settings) -> PluginRecord | None:
 
 
 def _load(manager: pluggy.PluginManager, registry: Registry, found: _Found) -> PluginRecord:
-    rival = next((one for one in registry.records if one.name == found.name and one.status == "loaded"), None)
+    rival = next(
+        (one for one in registry.records if one.name == found.name and one.status == "loaded"), None
+    )
     if rival is not None:
-        return found.record("refused", f"the name `{found.name}` is already taken by {rival.distribution}")
+        return found.record(
+            "refused", f"the name `{found.name}` is already taken by {rival.distribution}"
+        )
     try:
         plugin = found.entry.load()
         manager.register(plugin, name=found.name)

@@ -1,8 +1,8 @@
 """The hooks of OPCODE: the whole contract between the core and its plugins, on one page.
 
 A plugin is a module (or an object) named by an entry point in the group `opcode`; the entry point's key is the
-plugin's name. It implements the hooks it needs with `@hookimpl`. All hooks are called once, at start; what they register
-is kept in plain tables, so a hook costs nothing while workflows run.
+plugin's name. It implements the hooks it needs with `@hookimpl`. All hooks are called once, at start; what they
+register is kept in plain tables, so a hook costs nothing while workflows run.
 
 Every registration is made through a `register` callable that knows which plugin it was handed to: a name that is
 taken is refused with both owners named, and the refused plugin is taken out as a whole.

@@ -22,7 +22,9 @@ class NameTakenError(Exception):
     """Two plugins claim one name."""
 
     def __init__(self, kind: str, name: str, owner: str, claimant: str) -> None:
-        super().__init__(f"{kind} `{name}` of plugin `{claimant}` is already provided by plugin `{owner}`")
+        super().__init__(
+            f"{kind} `{name}` of plugin `{claimant}` is already provided by plugin `{owner}`"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,13 @@ class Registry:
         """An action that may be used.
 
         Raises:
-            ActionUnavailableError: It is unknown, its plugin did not load, or policy denies it; `details` has `hint` when
-                another name was meant.
+            ActionUnavailableError: It is unknown, its plugin did not load, or policy denies it.
         """
         rule = self.denied_by(name)
         if rule is not None:
-            raise ActionUnavailableError(f"action `{name}` is denied by policy: actions.deny has `{rule}`")
+            raise ActionUnavailableError(
+                f"action `{name}` is denied by policy: actions.deny has `{rule}`"
+            )
         found = self.actions.get(name)
         if found is not None:
             return found
@@ -115,7 +118,9 @@ class Registry:
                 raise ActionUnavailableError(
                     f"action `{name}` is provided by plugin `{record.name}`, which {_verb(record)}"
                 )
-        raise ActionUnavailableError(f"there is no action `{name}`{did_you_mean(name, self.usable_actions())}")
+        raise ActionUnavailableError(
+            f"there is no action `{name}`{did_you_mean(name, self.usable_actions())}"
+        )
 
     def denied_by(self, name: str) -> str | None:
         """The pattern of `actions.deny` that denies an action; None when none does."""

@@ -1,10 +1,10 @@
 """The grammar of `${{ … }}`: where one begins and ends in a text, and whether it holds a path or an expression.
 
-    text       = { anything | "$${{" | "${{" inside "}}" }        "$${{" is a literal "${{"
-    inside     = path | expression
-    path       = namespace { "." segment | "[" digits "]" | "[" quoted "]" }
-    segment    = one or more of A-Z a-z 0-9 _ -
-    expression = anything else; its end is the first "}}" outside of quotes and braces
+text       = { anything | "$${{" | "${{" inside "}}" }        "$${{" is a literal "${{"
+inside     = path | expression
+path       = namespace { "." segment | "[" digits "]" | "[" quoted "]" }
+segment    = one or more of A-Z a-z 0-9 _ -
+expression = anything else; its end is the first "}}" outside of quotes and braces
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def parse_text(text: str) -> list[Piece]:
         inside = text[start + len(_OPEN) : end]
         source = inside.strip()
         if not source:
-            raise ReferenceSyntaxError("`${{ }}` is empty: write what to read, such as ${{inputs.name}}", start)
+            raise ReferenceSyntaxError(
+                "`${{ }}` is empty: write what to read, such as ${{inputs.name}}", start
+            )
         if literal:
             pieces.append(literal)
             literal = ""

@@ -10,6 +10,8 @@ from opcode_core.jsonio import compact_json, number_text, type_name
 from opcode_core.references.parse import Path, path_text
 from opcode_core.suggest import did_you_mean, listing
 
+_NOTHING: Mapping[Any, Any] = {}
+
 
 def follow(root: Any, path: Path) -> Any:
     """Follow a path's segments, after its namespace, through JSON values.
@@ -32,7 +34,7 @@ def follow(root: Any, path: Path) -> Any:
             elif isinstance(value, list):
                 value = value[_index(segment)]
             else:
-                raise KeyError(segment)
+                value = _NOTHING[segment]
         except (KeyError, IndexError, ValueError):
             raise missing(value, path, position) from None
     return value
@@ -44,12 +46,18 @@ def missing(value: Any, path: Path, position: int) -> InterpolationError:
     whole = path_text(path)
     if isinstance(value, Mapping):
         names = [str(name) for name in value]
-        found = f"it has {listing(names)}{did_you_mean(str(segment), names)}" if names else "it is empty"
+        found = (
+            f"it has {listing(names)}{did_you_mean(str(segment), names)}"
+            if names
+            else "it is empty"
+        )
         message = f"${{{{{whole}}}}}: `{before}` has no `{segment}`: {found}"
     elif isinstance(value, list):
         message = f"${{{{{whole}}}}}: `{before}` is an array of {len(value)} and has no `{segment}`"
     else:
-        message = f"${{{{{whole}}}}}: `{before}` is {_article(type_name(value))} and has no `{segment}`"
+        message = (
+            f"${{{{{whole}}}}}: `{before}` is {_article(type_name(value))} and has no `{segment}`"
+        )
     return InterpolationError(message, {"reference": whole})
 
 

@@ -110,7 +110,8 @@ class Text:
     def resolve(self, variables: Variables) -> str:
         """The text, with the text of each reference's value in its place."""
         return "".join(
-            part if isinstance(part, str) else text_of(part.resolve(variables)) for part in self.parts
+            part if isinstance(part, str) else text_of(part.resolve(variables))
+            for part in self.parts
         )
 
     def segments(self, variables: Variables) -> tuple[Segment, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from opcode_core import StepTypeRegistrar, hookimpl
+
 from opcode_steps.action import ActionStep
 
 

@@ -1,7 +1,7 @@
 """The database file: opening it safely, its schema, transactions in one hop, reads beside them.
 
-Two connections: one writes (and checkpoints), one only reads. Each has its own thread; a transaction is one function that
-runs there from BEGIN to COMMIT, so that no cancelled task can leave one open.
+Two connections: one writes (and checkpoints), one only reads. Each has its own thread; a transaction is one function
+that runs there from BEGIN to COMMIT, so that no cancelled task can leave one open.
 """
 
 from __future__ import annotations
@@ -44,7 +44,13 @@ class _WorkConnection(sqlite3.Connection):
 class Database:
     """One database file; made by `open_database`."""
 
-    def __init__(self, path: Path, writer: aiosqlite.Connection, inner: _WorkConnection, reader: aiosqlite.Connection) -> None:
+    def __init__(
+        self,
+        path: Path,
+        writer: aiosqlite.Connection,
+        inner: _WorkConnection,
+        reader: aiosqlite.Connection,
+    ) -> None:
         self.path = path
         self._writer = writer
         self._inner = inner
@@ -118,16 +124,24 @@ async def open_database(path: Path, durability: Literal["full", "normal"]) -> Da
         raise store_error(error, path) from None
     reader = None
     try:
-        for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", f"synchronous={durability}", "foreign_keys=on"):
+        for pragma in (
+            f"busy_timeout={BUSY_MILLISECONDS}",
+            f"synchronous={durability}",
+            "foreign_keys=on",
+        ):
             await writer.execute(f"PRAGMA {pragma}")
-        mode = list(await writer.execute_fetchall("PRAGMA journal_mode=wal"))[0][0]
+        mode = next(iter(await writer.execute_fetchall("PRAGMA journal_mode=wal")))[0]
         if mode != "wal":  # a file system without shared memory
             await writer.execute("PRAGMA synchronous=full")
         await writer.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         database = Database(path, writer, inner, writer)
         await _migrate(database)
         reader, _ = await _connect(path, sqlite3.Connection)
-        for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "wal_autocheckpoint=0", "query_only=on"):
+        for pragma in (
+            f"busy_timeout={BUSY_MILLISECONDS}",
+            "wal_autocheckpoint=0",
+            "query_only=on",
+        ):
             await reader.execute(f"PRAGMA {pragma}")
         return Database(path, writer, inner, reader)
     except BaseException as error:
@@ -156,11 +170,14 @@ def _prepare_file(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
     except FileExistsError:
-        with path.open("rb") as file:  # before SQLite has it open in this process, so no lock is lost
+        with path.open(
+            "rb"
+        ) as file:  # before SQLite has it open in this process, so no lock is lost
             header = file.read(len(_HEADER))
         if header and header != _HEADER:
             raise StoreError(
-                f"{path} is no database of ours: it begins with other bytes; it is left as it is", {"reason": "damaged"}
+                f"{path} is no database of ours: it begins with other bytes; it is left as it is",
+                {"reason": "damaged"},
             ) from None
     except OSError as error:
         raise StoreError(f"{path} cannot be created: {error.strerror}", {"reason": "io"}) from None
@@ -168,7 +185,11 @@ def _prepare_file(path: Path) -> None:
 
 async def _migrate(database: Database) -> None:
     scripts = sorted(
-        (file for file in (resources.files(__package__) / "migrations").iterdir() if file.name.endswith(".sql")),
+        (
+            file
+            for file in (resources.files(__package__) / "migrations").iterdir()
+            if file.name.endswith(".sql")
+        ),
         key=lambda file: file.name,
     )
 

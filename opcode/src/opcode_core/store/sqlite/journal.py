@@ -106,7 +106,9 @@ class SqliteJournal:
     def _begin(self) -> None:
         self._scheduled = False
         if self._writing is None and self._group.rows:
-            self._writing = asyncio.get_running_loop().create_task(self._write(), name="opcode journal")
+            self._writing = asyncio.get_running_loop().create_task(
+                self._write(), name="opcode journal"
+            )
 
     async def _write(self) -> None:
         """Store group after group until there is nothing left to store."""
@@ -157,10 +159,11 @@ def _insert(group: _Group) -> Callable[[sqlite3.Connection], None]:
 
 
 _INSERTS = {
-    size: "INSERT INTO events VALUES " + ",".join(["(" + ",".join("?" * _COLUMNS) + ")"] * size) for size in _GROUPS
+    size: "INSERT INTO events VALUES " + ",".join(["(" + ",".join("?" * _COLUMNS) + ")"] * size)
+    for size in _GROUPS
 }
 _UPSERT = (
-    f"INSERT INTO workflows ({', '.join(WORKFLOW_COLUMNS)}) VALUES ({', '.join('?' * len(WORKFLOW_COLUMNS))}) "  # noqa: S608 - constants
+    f"INSERT INTO workflows ({', '.join(WORKFLOW_COLUMNS)}) VALUES ({', '.join('?' * len(WORKFLOW_COLUMNS))}) "
     "ON CONFLICT (workflow_id) DO UPDATE SET status = excluded.status, completed_at = excluded.completed_at, "
     "error = excluded.error"
 )

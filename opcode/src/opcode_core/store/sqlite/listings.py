@@ -39,7 +39,9 @@ class Listing:
     descending: bool
     show: Callable[[Row], dict[str, Any]]
 
-    def statement(self, filters: Mapping[str, Any], limit: int, cursor: str | None) -> tuple[str, list[Any]]:
+    def statement(
+        self, filters: Mapping[str, Any], limit: int, cursor: str | None
+    ) -> tuple[str, list[Any]]:
         """The statement that reads one part and one row more.
 
         Raises:
@@ -54,7 +56,10 @@ class Listing:
         order = ", ".join(f"{column} DESC" if self.descending else column for column in self.key)
         condition = f" WHERE {' AND '.join(where)}" if where else ""
         columns = f"{', '.join(self.key)}, {self.columns}"
-        return f"SELECT {columns} FROM {self.table}{condition} ORDER BY {order} LIMIT ?", [*values, limit + 1]  # noqa: S608 - every piece is a constant
+        return f"SELECT {columns} FROM {self.table}{condition} ORDER BY {order} LIMIT ?", [
+            *values,
+            limit + 1,
+        ]
 
     def page(self, rows: list[Row], limit: int) -> Page:
         """The part of these rows, with the cursor of the next one if there is more."""
@@ -62,7 +67,9 @@ class Listing:
         shown = [self.show(row[keys:]) for row in rows[:limit]]
         cursor = None
         if len(rows) > limit:
-            cursor = base64.urlsafe_b64encode(write_json(list(rows[limit - 1][:keys]))).decode("ascii")
+            cursor = base64.urlsafe_b64encode(write_json(list(rows[limit - 1][:keys]))).decode(
+                "ascii"
+            )
         return Page(shown, cursor)
 
     def _read_cursor(self, cursor: str) -> list[Any]:
@@ -70,13 +77,28 @@ class Listing:
             values = parse_json(base64.urlsafe_b64decode(cursor.encode("ascii", "replace")))
         except (ValidationError, binascii.Error, ValueError):
             values = None
-        if not isinstance(values, list) or len(values) != len(self.key) or isinstance(values[0], (list, dict)):
-            raise ValidationError("filter.cursor is none of ours: give the `next` of the answer before")
+        if (
+            not isinstance(values, list)
+            or len(values) != len(self.key)
+            or isinstance(values[0], (list, dict))
+        ):
+            raise ValidationError(
+                "filter.cursor is none of ours: give the `next` of the answer before"
+            )
         return values
 
 
 def _workflow(row: Row) -> dict[str, Any]:
-    workflow_id, template_name, template_version, status, agent_id, created_at, completed_at, error = row
+    (
+        workflow_id,
+        template_name,
+        template_version,
+        status,
+        agent_id,
+        created_at,
+        completed_at,
+        error,
+    ) = row
     shown = {
         "workflow_id": workflow_id,
         "template_name": template_name,

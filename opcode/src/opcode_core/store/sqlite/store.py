@@ -39,7 +39,7 @@ class SqliteStore:
     async def state_of(self, workflow_id: str) -> WorkflowState | None:
         """A workflow, folded from its events; None when there is none."""
         rows = await self._database.read(
-            f"SELECT {EVENT_COLUMNS} FROM events WHERE workflow_id = ? ORDER BY sequence",  # noqa: S608 - constants
+            f"SELECT {EVENT_COLUMNS} FROM events WHERE workflow_id = ? ORDER BY sequence",
             [workflow_id],
         )
         return fold(workflow_id, rows) if rows else None
@@ -47,7 +47,8 @@ class SqliteStore:
     async def find_by_key(self, agent_id: str, idempotency_key: str) -> str | None:
         """The workflow an agent started with this key; None when there is none."""
         rows = await self._database.read(
-            "SELECT workflow_id FROM workflows WHERE agent_id = ? AND idempotency_key = ?", [agent_id, idempotency_key]
+            "SELECT workflow_id FROM workflows WHERE agent_id = ? AND idempotency_key = ?",
+            [agent_id, idempotency_key],
         )
         return str(rows[0][0]) if rows else None
 
@@ -66,11 +67,15 @@ class SqliteStore:
     async def _list(
         self, listing: listings.Listing, filters: dict[str, Any], limit: int, cursor: str | None
     ) -> Page:
-        return listing.page(await self._database.read(*listing.statement(filters, limit, cursor)), limit)
+        return listing.page(
+            await self._database.read(*listing.statement(filters, limit, cursor)), limit
+        )
 
     async def count_unfinished(self) -> int:
         """How many workflows have not ended, as the log has it."""
-        rows = await self._database.read("SELECT count(*) FROM workflows WHERE status IN ('active', 'suspended')")
+        rows = await self._database.read(
+            "SELECT count(*) FROM workflows WHERE status IN ('active', 'suspended')"
+        )
         return int(rows[0][0])
 
     async def close(self) -> None:
@@ -90,13 +95,12 @@ async def open_store(path: Path, durability: Literal["full", "normal"]) -> Sqlit
     """Open or create a database and become its only user.
 
     Args:
-        path: The file.
+        path: The file, from the root.
         durability: `full` or `normal`.
 
     Raises:
         StoreError: It cannot be used, or another process uses it.
     """
-    path = path.absolute()
     lock = _take_lock(path.with_name(path.name + ".lock"))
     try:
         return SqliteStore(await open_database(path, durability), lock)

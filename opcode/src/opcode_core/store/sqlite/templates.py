@@ -29,7 +29,7 @@ def adding(template: NewTemplate) -> Callable[[sqlite3.Connection], str]:
 
     def run(connection: sqlite3.Connection) -> str:
         (number,) = connection.execute(
-            f"INSERT INTO templates ({COLUMNS}) "  # noqa: S608 - constants
+            f"INSERT INTO templates ({COLUMNS}) "
             "SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM templates WHERE name = ?1 "
             "RETURNING number",
             (template.name, *values),
@@ -42,25 +42,43 @@ def adding(template: NewTemplate) -> Callable[[sqlite3.Connection], str]:
 def finding(name: str, version: str | None) -> tuple[str, list[Any]] | None:
     """The statement that reads a version, the latest by default; None when the version cannot be one."""
     if version is None:
-        return f"SELECT {COLUMNS} FROM templates WHERE name = ? ORDER BY number DESC LIMIT 1", [name]  # noqa: S608
+        return f"SELECT {COLUMNS} FROM templates WHERE name = ? ORDER BY number DESC LIMIT 1", [
+            name
+        ]
     digits = version.removeprefix("v")
     if version == digits or not digits.isascii() or not digits.isdigit() or len(digits) > 15:  # noqa: PLR2004
         return None
-    return f"SELECT {COLUMNS} FROM templates WHERE name = ? AND number = ?", [name, int(digits)]  # noqa: S608
+    return f"SELECT {COLUMNS} FROM templates WHERE name = ? AND number = ?", [name, int(digits)]
 
 
 def read_template(row: tuple[Any, ...]) -> TemplateVersion:
     """A version of its stored row, in the order of `COLUMNS`."""
-    name, number, definition, input_schema, output_schema, triggers, description, agent_id, created_at = row
-    return TemplateVersion(
+    (
         name,
-        f"v{number}",
-        read_json(definition),
-        *(None if text is None else read_json(text) for text in (input_schema, output_schema, triggers)),
+        number,
+        definition,
+        input_schema,
+        output_schema,
+        triggers,
         description,
         agent_id,
         created_at,
+    ) = row
+    return TemplateVersion(
+        name=name,
+        version=f"v{number}",
+        definition=read_json(definition),
+        input_schema=_read(input_schema),
+        output_schema=_read(output_schema),
+        triggers=_read(triggers),
+        description=description,
+        agent_id=agent_id,
+        created_at=created_at,
     )
+
+
+def _read(text: str | None) -> Any:
+    return None if text is None else read_json(text)
 
 
 def shown(row: tuple[Any, ...]) -> dict[str, Any]:

@@ -69,12 +69,15 @@ def rebuild(connection: sqlite3.Connection) -> int:
     marks = ", ".join("?" * len(WORKFLOW_COLUMNS))
     count = 0
     for state in _all_states(connection):
-        connection.execute(f"INSERT INTO workflows ({', '.join(WORKFLOW_COLUMNS)}) VALUES ({marks})", workflow_row(state))  # noqa: S608 - constants
+        connection.execute(
+            f"INSERT INTO workflows ({', '.join(WORKFLOW_COLUMNS)}) VALUES ({marks})",
+            workflow_row(state),
+        )
         count += 1
     return count
 
 
 def _all_states(connection: sqlite3.Connection) -> Iterator[WorkflowState]:
-    rows = connection.execute(f"SELECT {EVENT_COLUMNS} FROM events ORDER BY workflow_id, sequence")  # noqa: S608 - constants
+    rows = connection.execute(f"SELECT {EVENT_COLUMNS} FROM events ORDER BY workflow_id, sequence")
     for workflow_id, group in groupby(rows, key=itemgetter(0)):
         yield fold(workflow_id, group)

@@ -1,0 +1,130 @@
+"""A step of a definition as its type sees it: values, expressions and actions, compiled where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from opcode_core.actions import Action
+from opcode_core.binding import BoundAction
+from opcode_core.errors import ActionUnavailableError
+from opcode_core.expressions import Expression
+from opcode_core.model.problems import Problem, pointer
+from opcode_core.plan.order import RawStep
+from opcode_core.plan.params import ParamsSource, check_params
+from opcode_core.plan.problems import Problems
+from opcode_core.plan.references import References
+from opcode_core.plan.visibility import Place
+from opcode_core.plugins.registry import Registry
+from opcode_core.references.parse import has_reference
+from opcode_core.references.tree import Node, Object, is_quick
+from opcode_core.suggest import nearest
+
+
+class DefinedStep:
+    """A step while it is planned (`StepSource`).
+
+    Args:
+        step: The step, its members checked.
+        place: What it may refer to.
+        registry: Where actions are found.
+        references: Compiles values and expressions.
+        problems: Where problems go.
+    """
+
+    def __init__(
+        self,
+        step: RawStep,
+        place: Place,
+        registry: Registry,
+        references: References,
+        problems: Problems,
+    ) -> None:
+        self.id = step.id
+        self.pointer = step.at
+        self.raw = step.raw
+        self._good = step.good
+        self._place = place
+        self._registry = registry
+        self._references = references
+        self._problems = problems
+
+    def report(self, problem: Problem) -> None:
+        """Report a problem; an error refuses the definition."""
+        self._problems.report(problem)
+
+    def template(self, value: Any, *path: str | int) -> Node:
+        """Compile a value that may hold references."""
+        return self._references.compile(value, pointer(self.pointer, *path), self._place)
+
+    def expression(self, source: str, *path: str | int, engine: str = "cel") -> Expression | None:
+        """Compile an expression; None when it does not compile, which is reported."""
+        return self._references.expression(
+            source, pointer(self.pointer, *path), self._place, engine
+        )
+
+    def action(self) -> BoundAction | None:
+        """The action that `action` and `params` name; None when it cannot be used, which is reported."""
+        at = pointer(self.pointer, "params")
+        action = self._find_action()
+        raw = self.raw.get("params", {})
+        if "params" in self.raw and "params" not in self._good:
+            return None
+        node = self._params(raw, at, action.secrets if action else frozenset(raw))
+        if action is None:
+            return None
+        ready = check_params(action, node, at, self._problems)
+        if action.check is not None:
+            source = ParamsSource(raw, node, at, self._compile_at)
+            for problem in action.check(source):
+                self._problems.report(problem)
+        return BoundAction(
+            action, node, ready if ready is not None and _is_flat(ready) else None, is_quick(node)
+        )
+
+    def _compile_at(self, source: str, at: str, engine: str) -> Expression | None:
+        return self._references.expression(source, at, self._place, engine)
+
+    def _params(self, raw: Mapping[str, Any], at: str, secrets: frozenset[str]) -> Node:
+        """Compile parameters; only those that may hold secrets may refer to them."""
+        open_place = replace(self._place, secrets=True)
+        nodes: list[tuple[str, Node]] = []
+        for name, value in raw.items():
+            if has_reference(name):
+                self._problems.add(
+                    pointer(at, name),
+                    "BAD_REFERENCE",
+                    "a reference cannot stand in a parameter's name",
+                )
+            place = open_place if name in secrets else self._place
+            nodes.append((name, self._references.compile(value, pointer(at, name), place)))
+        return Object(tuple(nodes), frozenset().union(*(node.sources for _, node in nodes)))
+
+    def _find_action(self) -> Action | None:
+        at = pointer(self.pointer, "action")
+        if "action" not in self.raw:
+            self._problems.add(
+                at, "MISSING_FIELD", "`action` is missing: the name of the action this step runs"
+            )
+            return None
+        name = self._good.get("action")
+        if name is None:
+            return None
+        try:
+            return self._registry.action(name)
+        except ActionUnavailableError as error:
+            known = self._registry.usable_actions()
+            meant = nearest(name, known) if "there is no action" in error.message else None
+            self._problems.add(
+                at,
+                "ACTION_UNAVAILABLE",
+                error.message,
+                hint=f"did you mean `{meant}`?" if meant else None,
+                fix=[{"op": "replace", "path": at, "value": meant}] if meant else None,
+            )
+            return None
+
+
+def _is_flat(params: Any) -> bool:
+    return all(isinstance(value, (str, int, float, bool, type(None))) for _, value in params)
