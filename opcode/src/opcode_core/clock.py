@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -32,8 +32,10 @@ def to_micros(seconds: float) -> int:
 
 def iso_time(micros: int) -> str:
     """A stored time as RFC 3339 text in UTC, with microseconds."""
-    seconds, rest = divmod(micros, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:06d}Z"
+    return (_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_time(text: str) -> int:
@@ -48,7 +50,7 @@ def parse_time(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None or "T" not in text.upper().replace(" ", "T"):
         raise ValueError(f"{text!r} has no time zone")
-    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1e6)
+    return round((moment - _EPOCH).total_seconds() * 1e6)
 
 
 class Identities:

@@ -50,6 +50,10 @@ class Service:
         self._working_directory = str(Path.cwd())
         self._keys: dict[tuple[str, str], RunningWorkflow] = {}
 
+    def close(self) -> None:
+        """Let go of what the service itself holds; store and engine are its maker's."""
+        self._templates.close()
+
     async def define(self, request: DefineRequest) -> dict[str, Any]:
         """Check a definition whole and store it as the next version of its template.
 
@@ -282,9 +286,11 @@ async def open_service(
                 extra={"data": {"count": unfinished}},
             )
         engine = Engine(store, settings, clock)
+        service = Service(store, registry, engine, clock)
         try:
-            yield Service(store, registry, engine, clock)
+            yield service
         finally:
             await engine.close()
+            service.close()
     finally:
         await store.close()

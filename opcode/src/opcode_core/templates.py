@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from opcode_core.errors import ActionUnavailableError, NotFoundError, ValidationError
@@ -17,7 +18,6 @@ from opcode_core.store.protocol import NewTemplate, Store
 
 _NAME = re.compile(r"[A-Za-z0-9._/-]{1,128}")
 _KEPT = 256
-_MANY_STEPS = 50
 
 
 class Templates:
@@ -34,6 +34,7 @@ class Templates:
         self._latest: dict[str, str] = {}
         self._versions: OrderedDict[tuple[str, str], TemplateVersion] = OrderedDict()
         self._plans: OrderedDict[tuple[str, str], Plan] = OrderedDict()
+        self._thread = ThreadPoolExecutor(1, "opcode-definitions")
 
     async def diagnose(
         self,
@@ -43,21 +44,20 @@ class Templates:
         output_schema: Any = None,
         triggers: Any = None,
     ) -> Diagnosis:
-        """Check a definition; a large one in a thread, so that nobody waits for it."""
+        """Check a definition, in the one thread for that: nobody waits for a large one, nor for an engine to load."""
+        check = functools.partial(
+            diagnose,
+            definition,
+            self._registry,
+            input_schema=input_schema,
+            output_schema=output_schema,
+            triggers=triggers,
+        )
+        return await asyncio.get_running_loop().run_in_executor(self._thread, check)
 
-        def check() -> Diagnosis:
-            return diagnose(
-                definition,
-                self._registry,
-                input_schema=input_schema,
-                output_schema=output_schema,
-                triggers=triggers,
-            )
-
-        steps = definition.get("steps") if isinstance(definition, Mapping) else None
-        if isinstance(steps, list) and len(steps) <= _MANY_STEPS:
-            return check()
-        return await asyncio.to_thread(check)
+    def close(self) -> None:
+        """Let the thread go."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def add(self, template: NewTemplate, plan: Plan) -> str:
         """Store a checked definition as the next version; give its name."""

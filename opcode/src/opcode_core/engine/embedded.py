@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 from collections.abc import Awaitable, Callable, Coroutine
@@ -42,6 +43,7 @@ class ProcessResources:
         self.action_threads = ThreadPoolExecutor(settings.pool_size, "opcode-action")
         self.expression_threads = ThreadPoolExecutor(_EXPRESSION_THREADS, "opcode-expression")
         self.protected = _identities_of(store.files())
+        self.closing = asyncio.Event()
         self._shared: dict[str, tuple[Any, Callable[[Any], Awaitable[None]]]] = {}
 
     def shared(self, key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> T:
@@ -79,6 +81,11 @@ class EmbeddedRuntime:
         self.now = resources.clock.now
         self.random = random.random
 
+    @property
+    def closing(self) -> bool:
+        """Whether the process is about to end."""
+        return self._resources.closing.is_set()
+
     def store(self, event: Event, payload: bytes | None, state: WorkflowState) -> None:
         """Take an event to be stored."""
         self._journal.append(event, payload, state)
@@ -95,8 +102,10 @@ class EmbeddedRuntime:
         await asyncio.sleep(0)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; holds no slot."""
-        await asyncio.sleep(seconds)
+        """Wait; holds no slot; comes back early when the process is about to end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._resources.closing.wait()
 
     async def within(self, seconds: float, work: Coroutine[Any, Any, T]) -> T:
         """Await work that may take so long."""

@@ -87,7 +87,6 @@ class Engine:
         self._resources = ProcessResources(store, settings, clock)
         self._identities = Identities(clock)
         self._running: dict[str, RunningWorkflow] = {}
-        self._closing = False
 
     @property
     def running(self) -> list[str]:
@@ -108,7 +107,7 @@ class Engine:
         Raises:
             ConflictError: The engine is closing.
         """
-        if self._closing:
+        if self._resources.closing.is_set():
             raise ConflictError("the server is shutting down and starts nothing any more")
         runtime = EmbeddedRuntime(workflow_id, self._resources)
         run = WorkflowRun(request.plan, WorkflowState(workflow_id), runtime)
@@ -180,8 +179,8 @@ class Engine:
             self._store.journal.forget(state.workflow_id)
 
     async def close(self, grace: float = CLOSE_SECONDS) -> None:
-        """Let what runs finish for so many seconds, stop the rest, store everything."""
-        self._closing = True
+        """Begin nothing new, let running steps finish for so many seconds, stop the rest."""
+        self._resources.closing.set()
         tasks = [workflow.task for workflow in self._running.values() if workflow.task is not None]
         if tasks:
             _, pending = await asyncio.wait(tasks, timeout=grace)

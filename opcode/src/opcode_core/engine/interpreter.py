@@ -34,7 +34,7 @@ class Interpreter:
         self._steps = StepLifecycle(run, runtime)
 
     async def advance(self) -> None:
-        """Go on until the workflow has ended.
+        """Go on until the workflow has ended, or left off because the process is about to end.
 
         Raises:
             StoreUnavailableError: What happened cannot be stored.
@@ -43,6 +43,8 @@ class Interpreter:
         run.see()
         for level in run.plan.steps.levels:
             await self._level([step for step in level if not self._has_settled(step)])
+            if run.left_off:
+                return
             if run.failure is not None:
                 break
         output = None if run.failure is not None else await self._output()

@@ -70,6 +70,8 @@ class StepLifecycle:
             None when it has settled; else what is left to do, for `through`.
         """
         kind, guard = step.type, step.guard
+        if self._leaves_off():
+            return None
         if not kind.in_place or (guard is not None and not guard.quick):
             return Unfinished(step)
         started = False
@@ -101,6 +103,8 @@ class StepLifecycle:
         """
         step, started, failure = unfinished.step, unfinished.started, unfinished.failure
         attempt = 1
+        if not started and self._leaves_off():
+            return
         if not started and failure is None:
             try:
                 if not await self._passes_guard(step):
@@ -124,11 +128,19 @@ class StepLifecycle:
                 {"attempt": attempt, "delay_ms": round(pause * 1000), "error": failure.to_json()},
             )
             await self._runtime.sleep(pause)
+            if self._leaves_off():
+                return
             attempt += 1
             failure = None
         self._settle_failure(step, failure, attempt)
         if step.strategy == "fallback_step" and not isinstance(failure, WorkflowFailed):
             await self._fall_back(step)
+
+    def _leaves_off(self) -> bool:
+        """Whether nothing new may begin, because the process is about to end."""
+        if self._runtime.closing:
+            self._run.left_off = True
+        return self._run.left_off
 
     async def _passes_guard(self, step: PlannedStep) -> bool:
         if step.guard is None:

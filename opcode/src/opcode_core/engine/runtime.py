@@ -27,6 +27,11 @@ class StoreUnavailableError(BaseException):
 class Runtime(Protocol):
     """The world of one interpreter."""
 
+    @property
+    def closing(self) -> bool:
+        """Whether the process is about to end: what runs may finish, nothing new begins."""
+        ...
+
     def now(self) -> float:
         """Seconds since 1970-01-01 UTC."""
         ...
@@ -52,7 +57,7 @@ class Runtime(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; holds no slot."""
+        """Wait; holds no slot; comes back early when the process is about to end."""
         ...
 
     async def within(self, seconds: float, work: Coroutine[Any, Any, T]) -> T:

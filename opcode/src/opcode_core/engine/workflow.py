@@ -55,6 +55,7 @@ class WorkflowRun:
         state: Where it stands.
         variables: What its steps can see.
         failure: The error that fails it, with `step_id`; None while nothing does.
+        left_off: Whether a step did not begin because the process is about to end; the next one goes on from there.
 
     Args:
         plan: See above.
@@ -66,6 +67,7 @@ class WorkflowRun:
         self.plan = plan
         self.state = state
         self.failure: dict[str, Any] | None = None
+        self.left_off = False
         self._runtime = runtime
         self._workflow: dict[str, Any] = {}
         self.variables: dict[str, Any] = {

@@ -57,16 +57,18 @@ class Database:
         self._reader = reader
 
     async def transaction(self, work: Callable[[sqlite3.Connection], R]) -> R:
-        """Run work as one transaction, on the writing connection's thread.
-
-        A caller that is cancelled meanwhile does not stop it.
+        """Run work as one transaction, whatever becomes of the caller meanwhile.
 
         Args:
-            work: Gets the connection, inside BEGIN IMMEDIATE; what it raises rolls everything back.
+            work: Gets the connection, inside BEGIN IMMEDIATE, on its own thread; what it raises rolls everything back.
 
         Raises:
             StoreError: The database could not do it.
         """
+        return await asyncio.shield(self.commit(work))
+
+    async def commit(self, work: Callable[[sqlite3.Connection], R]) -> R:
+        """The same for a caller that nobody cancels: it saves a task."""
         result: list[R] = []
 
         def run(connection: sqlite3.Connection) -> None:
@@ -81,7 +83,7 @@ class Database:
 
         self._inner.work.append(run)
         try:
-            await asyncio.shield(self._writer.commit())
+            await self._writer.commit()
         except sqlite3.Error as error:
             raise store_error(error, self.path) from None
         return result[0]

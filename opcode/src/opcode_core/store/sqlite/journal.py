@@ -7,6 +7,7 @@ much as ten events. While one is under way the next group collects.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sqlite3
 from collections.abc import Callable
 
@@ -34,12 +35,12 @@ _GROUPS = (128, 16, 1)
 class _Group:
     """Events that will be stored together."""
 
-    __slots__ = ("changed", "done", "rows")
+    __slots__ = ("changed", "rows", "waiting")
 
     def __init__(self) -> None:
         self.rows: list[EventRow] = []
         self.changed: dict[str, WorkflowState] = {}
-        self.done: asyncio.Future[None] | None = None
+        self.waiting: list[asyncio.Future[None]] = []
 
 
 class SqliteJournal:
@@ -52,10 +53,11 @@ class SqliteJournal:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._group = _Group()
-        self._writing: asyncio.Task[None] | None = None
         self._in_flight: _Group | None = None
-        self._scheduled = False
         self._lost: dict[str, StoreError] = {}
+        self._writer: asyncio.Task[None] | None = None
+        self._idle: asyncio.Future[None] | None = None
+        self._called = False
 
     def append(self, event: Event, payload: bytes | None, state: WorkflowState) -> None:
         """Take an event; it is stored with whatever else is ready when the next commit begins."""
@@ -75,9 +77,9 @@ class SqliteJournal:
         )
         if event.event_type in _STATUS_EVENTS:
             group.changed[event.workflow_id] = state
-        if not self._scheduled and self._writing is None:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._begin)
+        if not self._called:
+            self._called = True
+            asyncio.get_running_loop().call_soon(self._wake)
 
     async def stored(self, workflow_id: str) -> None:
         """Wait until everything taken so far of a workflow is stored.
@@ -87,9 +89,10 @@ class SqliteJournal:
         """
         group = self._group if self._group.rows else self._in_flight
         if group is not None:
-            if group.done is None:
-                group.done = asyncio.get_running_loop().create_future()
-            await asyncio.shield(group.done)
+            waiting = asyncio.get_running_loop().create_future()
+            group.waiting.append(waiting)
+            self._wake()
+            await waiting
         error = self._lost.get(workflow_id)
         if error is not None:
             raise error
@@ -102,30 +105,39 @@ class SqliteJournal:
         """Store what was taken."""
         while self._group.rows or self._in_flight is not None:
             await self.stored("")
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.wait((self._writer,))
 
-    def _begin(self) -> None:
-        self._scheduled = False
-        if self._writing is None and self._group.rows:
-            self._writing = asyncio.get_running_loop().create_task(
-                self._write(), name="opcode journal"
+    def _wake(self) -> None:
+        """Let the writer begin, after what is ready to run now has added to the group."""
+        if self._idle is not None:
+            if self._group.rows:
+                self._idle.set_result(None)
+                self._idle = None
+        elif self._writer is None:
+            self._writer = asyncio.get_running_loop().create_task(
+                self._write(), name="opcode journal", context=contextvars.Context()
             )
 
     async def _write(self) -> None:
-        """Store group after group until there is nothing left to store."""
-        try:
-            while self._group.rows:
-                group, self._group = self._group, _Group()
-                self._in_flight = group
-                try:
-                    await self._database.transaction(_insert(group))
-                except Exception as error:  # noqa: BLE001 - whatever it was, these events are not in the log
-                    self._lose(group, error)
-                self._in_flight = None
-                if group.done is not None and not group.done.done():
-                    group.done.set_result(None)
-        finally:
-            self._writing = None
+        """Store group after group, for as long as the journal is open."""
+        while True:
+            if not self._group.rows:
+                self._idle = asyncio.get_running_loop().create_future()
+                await self._idle
+            group, self._group = self._group, _Group()
+            self._in_flight = group
+            self._called = True
+            try:
+                await self._database.commit(_insert(group))
+            except Exception as error:  # noqa: BLE001 - whatever it was, these events are not in the log
+                self._lose(group, error)
             self._in_flight = None
+            self._called = bool(self._group.rows)
+            for waiting in group.waiting:
+                if not waiting.done():
+                    waiting.set_result(None)
 
     def _lose(self, group: _Group, error: Exception) -> None:
         """Note which workflows lack events in the log, and drop what was meant to follow."""
