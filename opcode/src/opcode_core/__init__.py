@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         number_text as number_text,
         parse_json as parse_json,
     )
+    from opcode_core.model.events import ENGINE_EVENTS as ENGINE_EVENTS
     from opcode_core.model.problems import Problem as Problem, pointer as pointer
     from opcode_core.plugins.hookspecs import (
         ActionRegistrar as ActionRegistrar,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
         StepTypeRegistrar as StepTypeRegistrar,
         hookimpl as hookimpl,
     )
+    from opcode_core.schema_weight import weigh as weigh, weigh_compiling as weigh_compiling
     from opcode_core.steps import (
         NOT_NOW as NOT_NOW,
         StepContext as StepContext,
@@ -92,6 +94,8 @@ _HOMES = {
     ),
     "jsonio": "canonical_json compact_json number_text parse_json",
     "model.problems": "Problem pointer",
+    "model.events": "ENGINE_EVENTS",
+    "schema_weight": "weigh weigh_compiling",
     "plugins.hookspecs": "ActionRegistrar EngineRegistrar StepTypeRegistrar hookimpl",
     "binding": "BoundAction",
     "steps": "NOT_NOW StepContext StepSource StepType Template",

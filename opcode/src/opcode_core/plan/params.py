@@ -48,7 +48,13 @@ def check_params(action: Action, node: tree.Node, at: str, problems: Problems) -
         ready = action.params.model_validate(values)
     except pydantic.ValidationError as error:
         for issue in describe(error, values):
-            _report(issue, values, list(action.params.model_fields), at, problems)
+            _report(
+                issue,
+                values,
+                [field.alias or name for name, field in action.params.model_fields.items()],
+                at,
+                problems,
+            )
         return None
     return None if node.sources else ready
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -12,8 +13,14 @@ from opcode_core.jsonio import type_name
 from opcode_core.model.definition import SchemaCheck
 from opcode_core.model.problems import pointer
 from opcode_core.plan.problems import Problems
+from opcode_core.schema_weight import weigh, weigh_compiling
 
 _MOST_ERRORS = 20
+_HEAVIEST = 100_000
+"""How much a schema may weigh."""
+_LIGHT = 10_000
+"""How much it may weigh, references followed, for every error to be named."""
+_PATTERN_BYTES = 1 << 20
 _META_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -36,31 +43,36 @@ def compile_schema(schema: Any, problems: Problems) -> SchemaCheck | None:
             f"expected a JSON Schema, which is an object, found {type_name(schema)}",
         )
         return None
-    remote = _remote_references(schema)
-    for path, target in remote:
-        problems.add(
-            path,
-            "BAD_SCHEMA",
-            f"`$ref` leads to {target!r}: only references inside the schema are followed",
-        )
-    if remote:
-        return None
-    invalid = list(_meta_errors(schema))
-    for path, message in invalid:
+    faults = _faults(schema)
+    for path, message in faults:
         problems.add(path, "BAD_SCHEMA", message)
-    if invalid:
+    if faults:
         return None
     try:
         validator = jsonschema_rs.Draft202012Validator(
             schema,
             retriever=_refuse,
             mask="the value",
-            pattern_options=jsonschema_rs.RegexOptions(),
+            pattern_options=jsonschema_rs.RegexOptions(size_limit=_PATTERN_BYTES),
         )
     except ValueError as error:
         problems.add("", "BAD_SCHEMA", f"the schema cannot be used: {str(error).splitlines()[0]}")
         return None
-    return lambda value: _errors(validator, value)
+    return functools.partial(_errors, validator, math.isfinite(weigh(schema, _LIGHT)))
+
+
+def _faults(schema: Any) -> list[tuple[str, str]]:
+    """What is wrong with a schema, before anything is compiled: `(path, message)`."""
+    remote = _remote_references(schema)
+    if remote:
+        return [
+            (path, f"`$ref` leads to {uri!r}: only references inside the schema are followed")
+            for path, uri in remote
+        ]
+    invalid = _meta_errors(schema)
+    if not invalid and math.isinf(weigh_compiling(schema, _HEAVIEST)):
+        return [("", "the schema is too heavy: its references multiply, or it has too many parts")]
+    return invalid
 
 
 def apply_defaults(schema: Any, value: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +95,16 @@ def apply_defaults(schema: Any, value: dict[str, Any]) -> dict[str, Any]:
     return filled
 
 
-def _errors(validator: Any, value: Any) -> list[dict[str, str]]:
+def _errors(validator: Any, light: bool, value: Any) -> list[dict[str, str]]:  # noqa: FBT001 - bound, never written
+    if validator.is_valid(value):
+        return []
+    if not light:  # naming every place at fault could take very long
+        return [
+            {
+                "path": "",
+                "message": "it is not what the schema says; the schema is too heavy to say where",
+            }
+        ]
     found = []
     for error in validator.iter_errors(value):
         found.append({"path": pointer("", *error.instance_path), "message": error.message})

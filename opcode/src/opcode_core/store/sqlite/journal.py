@@ -28,8 +28,8 @@ _STATUS_EVENTS = frozenset(
     }
 )
 _COLUMNS = 7
-_GROUPS = (128, 16, 1)
-"""Rows in one statement: SQLite runs a statement without Python's lock, so a busy event loop cannot hold it up."""
+_BLOCK = 64
+"""Rows in one statement at most: SQLite runs a statement without Python's lock, so a busy loop cannot hold it up."""
 
 
 class _Group:
@@ -157,23 +157,17 @@ def _insert(group: _Group) -> Callable[[sqlite3.Connection], None]:
     changed = [workflow_row(state) for state in group.changed.values()]
 
     def run(connection: sqlite3.Connection) -> None:
-        position = 0
-        for size in _GROUPS:
-            statement = _INSERTS[size]
-            while len(rows) - position >= size:
-                values = [value for row in rows[position : position + size] for value in row]
-                connection.execute(statement, values)
-                position += size
+        for position in range(0, len(rows), _BLOCK):
+            block = rows[position : position + _BLOCK]
+            connection.execute(_INSERTS[len(block)], [value for row in block for value in row])
         for row in changed:
             connection.execute(_UPSERT, row)
 
     return run
 
 
-_INSERTS = {
-    size: "INSERT INTO events VALUES " + ",".join(["(" + ",".join("?" * _COLUMNS) + ")"] * size)
-    for size in _GROUPS
-}
+_ROW = f"({','.join('?' * _COLUMNS)})"
+_INSERTS = [f"INSERT INTO events VALUES {','.join([_ROW] * size)}" for size in range(_BLOCK + 1)]
 _UPSERT = (
     f"INSERT INTO workflows ({', '.join(WORKFLOW_COLUMNS)}) VALUES ({', '.join('?' * len(WORKFLOW_COLUMNS))}) "
     "ON CONFLICT (workflow_id) DO UPDATE SET status = excluded.status, completed_at = excluded.completed_at, "
