@@ -64,7 +64,7 @@ class ExpressionEngine(Protocol):
     name: str
     """How a definition names it: lower-case letters and digits."""
 
-    def compile(self, source: str, *, extra: Mapping[str, str] = ...) -> Expression:
+    def compile(self, source: str, *, extra: Mapping[str, str] | None = None) -> Expression:
         """Compile a source; called at define and at most once per source and plan.
 
         Args:

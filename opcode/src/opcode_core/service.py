@@ -50,6 +50,10 @@ class Service:
         self._working_directory = str(Path.cwd())
         self._keys: dict[tuple[str, str], RunningWorkflow] = {}
 
+    async def drain(self) -> None:
+        """Take no new runs, let running steps finish for up to ten seconds, store everything."""
+        await self._engine.close()
+
     def close(self) -> None:
         """Let go of what the service itself holds; store and engine are its maker's."""
         self._templates.close()
@@ -219,6 +223,11 @@ class Service:
             ValidationError: The resource or a filter does not exist, or a value cannot be.
         """
         return await run_query(request.resource, request.filter, self._store, self.registry)
+
+    def params_schema(self, action: str) -> dict[str, Any] | None:
+        """JSON Schema of an action's parameters; None for one that cannot be used."""
+        known = self.registry.actions.get(action)
+        return None if known is None else known.params.model_json_schema()
 
     async def diagnose(self, definition: Any) -> list[Problem]:
         """Everything there is to say about a definition, errors and warnings."""
