@@ -10,7 +10,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     """The name that was most likely meant; None when none is near."""
     pool = sorted(set(names))
     lowered = {candidate.lower(): candidate for candidate in reversed(pool)}
-    found = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.7)
     if found:
         return lowered[found[0]]
     prefixed = [candidate for candidate in pool if len(name) > 2 and candidate.startswith(name)]  # noqa: PLR2004

@@ -1,0 +1,104 @@
+"""What a shell step must not let data decide: the shell's own text, the command, and what loads code into a process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from opcode_core import ActionContext, ActionSource, PermissionDeniedError, Problem, pointer
+
+_REFERENCE = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+_LOADERS = frozenset(
+    {
+        *("BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PS4", "PROMPT_COMMAND", "IFS", "PATH"),
+        *("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONBREAKPOINT"),
+        *("NODE_OPTIONS", "NODE_PATH", "PERL5OPT", "PERL5LIB", "PERLLIB", "RUBYOPT", "RUBYLIB"),
+        *("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "GCONV_PATH"),
+        *(
+            "GIT_SSH",
+            "GIT_SSH_COMMAND",
+            "GIT_EXTERNAL_DIFF",
+            "GIT_PAGER",
+            "GIT_EDITOR",
+            "PAGER",
+            "EDITOR",
+            "VISUAL",
+        ),
+    }
+)
+_LOADER_PREFIXES = ("LD_", "DYLD_", "GIT_CONFIG", "BASH_FUNC_")
+
+
+def check_command(source: ActionSource) -> Iterator[Problem]:
+    """Refuse a reference inside a shell's own text; the fix moves it into the environment."""
+    command = source.params.get("command")
+    if (
+        source.params.get("shell") is not True
+        or not isinstance(command, str)
+        or not source.references("command")
+    ):
+        return
+    at = pointer(source.pointer, "command")
+    yield Problem(
+        path=at,
+        code="SHELL_INTERPOLATION",
+        message="with `shell: true` a reference in `command` would let data become shell text",
+        hint='put the value into `env` and write "$NAME" in the command, or into `args` and write "$1"',
+        fix=tuple(_moved_to_env(source, command, at)),
+    )
+
+
+def _moved_to_env(source: ActionSource, command: str, at: str) -> list[dict[str, Any]]:
+    given = source.params.get("env")
+    env: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {}
+    names: dict[str, str] = {}
+    text = ""
+    position = 0
+    for match in _REFERENCE.finditer(command):
+        if command[: match.start()].endswith("$"):
+            continue
+        reference = match[0]
+        name = names.setdefault(reference, _free_name(reference, env))
+        env[name] = reference
+        text += command[position : match.start()] + f'"${name}"'
+        position = match.end()
+    text += command[position:]
+    return [
+        {"op": "add", "path": pointer(source.pointer, "env"), "value": env},
+        {"op": "replace", "path": at, "value": text},
+    ]
+
+
+def _free_name(reference: str, taken: Mapping[str, Any]) -> str:
+    words = re.findall(r"[A-Za-z0-9]+", reference)
+    name = base = "VALUE_" + (words[-1].upper() if words else "1")
+    count = 2
+    while name in taken:
+        name, count = f"{base}_{count}", count + 1
+    return name
+
+
+def refuse_brought_in(context: ActionContext, env: Mapping[str, str]) -> None:
+    """Refuse a command, or a variable that makes a program load code, that a reference brought in.
+
+    Raises:
+        PermissionDeniedError: One was.
+    """
+    provenance = context.provenance
+    if (
+        provenance.sources("command")
+        and context.setting("shell.allow_command_references") is not True
+    ):
+        raise PermissionDeniedError(
+            "the command was brought in by a reference: write it in the definition and give values as `args` "
+            "(rule: shell.allow_command_references)",
+            {"rule": "shell.allow_command_references"},
+        )
+    for name in env:
+        loads = name in _LOADERS or name.startswith(_LOADER_PREFIXES)
+        if loads and provenance.sources("env", name):
+            raise PermissionDeniedError(
+                f"the variable {name} makes programs load code, and its value was brought in by a reference",
+                {"variable": name},
+            )

@@ -1,0 +1,160 @@
+"""Policy: what may load, what may be used, and how a refusal names its rule."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from opcode_core.errors import ActionUnavailableError
+from opcode_core.model.requests import DefineRequest, QueryRequest, RunRequest
+from opcode_core.plan.compile import diagnose
+from opcode_core.plugins.discovery import load_plugins
+from opcode_core.plugins.registry import Registry
+from opcode_core.service import open_service
+from opcode_core.settings import Settings, load_settings
+
+Install = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Installs a plugin of this name, of a distribution of that name; gives the mark its import leaves."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def make(name: str, distribution: str) -> Path:
+        module = f"policy_demo_{name}"
+        info = tmp_path / f"{distribution.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[opcode]\n{name} = {module}\n")
+        mark = tmp_path / f"{module}.imported"
+        (tmp_path / f"{module}.py").write_text(f"open({str(mark)!r}, 'w').close()\n")
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        return mark
+
+    return make
+
+
+def status(registry: Registry, name: str) -> str:
+    (found,) = (one.status for one in registry.records if one.name == name)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("allow", "disable", "expected"),
+    [
+        (None, ("demo",), "disabled"),
+        (None, ("opcode-demo",), "disabled"),
+        (None, ("de*",), "disabled"),
+        (("crypto",), (), "not allowed"),
+        ((), (), "not allowed"),
+        (("demo",), ("demo",), "disabled"),
+        (("demo",), (), "loaded"),
+        (("opcode-demo",), (), "loaded"),
+        (("crypto", "d?mo"), ("shell",), "loaded"),
+    ],
+)
+def test_what_policy_does_not_let_load_is_never_imported(
+    install: Install,
+    allow: tuple[str, ...] | None,
+    disable: tuple[str, ...],
+    expected: str,
+) -> None:
+    mark = install("demo", "opcode-demo")
+    others = ("assert", "cel", "crypto", "fs", "http", "shell", "steps", "workflow")
+    hidden = others if allow is None else ()
+    registry = load_plugins(Settings(plugins_allow=allow, plugins_disable=(*disable, *hidden)))
+    assert status(registry, "demo") == expected
+    assert mark.exists() == (expected == "loaded")
+    assert ("policy_demo_demo" in sys.modules) == (expected == "loaded")
+
+
+def test_each_refusal_names_its_rule(install: Install) -> None:
+    install("demo", "opcode-demo")
+    install("other", "opcode-other")
+    registry = load_plugins(Settings(plugins_allow=("demo", "crypto"), plugins_disable=("demo",)))
+    reasons = {one.name: one.reason for one in registry.records}
+    assert reasons["demo"] == "by policy: plugins.disable names it"
+    assert reasons["other"] == "by policy: plugins.allow does not name it"
+    with pytest.raises(ActionUnavailableError) as caught:
+        registry.action("demo.run")
+    assert caught.value.message.endswith(
+        "is provided by plugin `demo`, which is disabled by policy"
+    )
+    with pytest.raises(ActionUnavailableError, match="which is not allowed by policy"):
+        registry.action("other.run")
+
+
+def test_a_definition_is_told_which_plugin_would_bring_its_action(
+    tmp_path: Path,
+) -> None:
+    environment = {"OPCODE_DB_PATH": str(tmp_path / "o.db"), "OPCODE_DISABLED_PLUGINS": "shell"}
+    registry = load_plugins(load_settings(environment))
+    step = {"id": "a", "action": "shell.exec", "params": {"command": "true"}}
+    (problem,) = diagnose({"steps": [step]}, registry).problems
+    assert (problem.path, problem.code) == ("/steps/0/action", "ACTION_UNAVAILABLE")
+    assert "provided by plugin `shell`, which is disabled by policy" in problem.message
+    assert problem.fix is None
+
+
+def test_a_disabled_plugin_stays_away_whoever_asks(tmp_path: Path) -> None:
+    (tmp_path / "opcode.toml").write_text('plugins.disable = ["crypto"]')
+    environment = {"OPCODE_DB_PATH": str(tmp_path / "o.db"), "OPCODE_DISABLED_PLUGINS": "cel"}
+    registry = load_plugins(load_settings(environment))
+    assert (status(registry, "crypto"), status(registry, "cel")) == ("disabled", "disabled")
+    assert registry.engine("cel") is None
+    assert not any(name.startswith("crypto.") for name in registry.actions)
+
+
+def denying(*patterns: str) -> Registry:
+    allow = ("steps", "crypto", "workflow")
+    return load_plugins(Settings(plugins_allow=allow, actions_deny=patterns))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "denied", "usable"),
+    [
+        ("crypto.*", "crypto.hash", "workflow.log"),
+        ("crypto.uuid", "crypto.uuid", "crypto.hash"),
+        ("*.h*", "crypto.hmac", "crypto.uuid"),
+        ("shell.*", "shell.exec", "crypto.uuid"),
+    ],
+)
+def test_a_denied_action_cannot_be_used(pattern: str, denied: str, usable: str) -> None:
+    registry = denying(pattern)
+    with pytest.raises(ActionUnavailableError) as caught:
+        registry.action(denied)
+    assert caught.value.message == (
+        f"action `{denied}` is denied by policy: actions.deny has `{pattern}`"
+    )
+    assert registry.action(usable).name == usable
+    assert denied not in registry.usable_actions()
+    (problem,) = diagnose({"steps": [{"id": "a", "action": denied}]}, registry).problems
+    assert problem.message == caught.value.message
+
+
+def test_a_denied_action_is_never_suggested() -> None:
+    registry = denying("crypto.hash")
+    (problem,) = diagnose({"steps": [{"id": "a", "action": "crypto.hahs"}]}, registry).problems
+    assert "crypto.hash`" not in problem.message
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.anyio
+async def test_a_template_whose_action_was_denied_since_does_not_run(tmp_path: Path) -> None:
+    settings = Settings(db_path=tmp_path / "o.db", durability="normal")
+    definition = {"steps": [{"id": "a", "action": "crypto.uuid"}]}
+    async with open_service(settings, registry=denying()) as service:
+        await service.define(DefineRequest("t", definition, "agent"))
+    async with open_service(settings, registry=denying("crypto.*")) as service:
+        with pytest.raises(ActionUnavailableError, match=r"`crypto\.\*`"):
+            await service.run(RunRequest("t", "agent"))
+        listed = await service.query(QueryRequest("actions"))
+        assert not any(row["name"].startswith("crypto.") for row in listed["actions"])
+        assert (await service.query(QueryRequest("workflows")))["workflows"] == []
