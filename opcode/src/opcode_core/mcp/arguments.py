@@ -173,6 +173,16 @@ def _check(value: Any, schema: Schema, at: str) -> list[Problem]:
         return [
             Problem(at, "WRONG_TYPE", f"`{name}` must be {_ARTICLES[kind]}, not {type_name(value)}")
         ]
+    if kind == "array" and "items" in schema:
+        return [
+            issue
+            for index, item in enumerate(value)
+            for issue in _check(item, schema["items"], pointer(at, index))
+        ]
+    return _check_value(value, schema, at, name)
+
+
+def _check_value(value: Any, schema: Schema, at: str, name: str) -> list[Problem]:
     choices = schema.get("enum")
     if choices and value not in choices:
         meant = nearest(str(value), choices)
@@ -185,12 +195,6 @@ def _check(value: Any, schema: Schema, at: str) -> list[Problem]:
         return [Problem(at, "INVALID_VALUE", message)]
     if schema.get("minLength") and not value:
         return [Problem(at, "INVALID_VALUE", f"`{name}` is empty")]
-    if kind == "array" and "items" in schema:
-        return [
-            issue
-            for index, item in enumerate(value)
-            for issue in _check(item, schema["items"], pointer(at, index))
-        ]
     return []
 
 

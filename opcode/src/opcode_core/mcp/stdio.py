@@ -200,8 +200,8 @@ def _can_be_polled(descriptor: int) -> bool:
 def read_message(line: bytes) -> SessionMessage | None:
     """Read one line.
 
-    A call whose arguments cannot be taken as they are (NaN, a key twice, half a surrogate pair, an integer beyond 64 bits,
-    too deep) is passed on with the refusal beside it, so that it is answered like any other refused call.
+    A call whose arguments cannot be taken as they are (NaN, a key twice, half a surrogate pair, an integer beyond 64
+    bits, too deep) is passed on with the refusal beside it, so that it is answered like any other refused call.
 
     Returns:
         The message; None for what is no JSON-RPC, which is logged and passed over.

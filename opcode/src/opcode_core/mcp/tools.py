@@ -74,6 +74,8 @@ class ToolCalls:
         Returns:
             The answer and False, or the error object and True.
         """
+        if isinstance(given, OpcodeError):
+            return given.to_json(), True
         try:
             tool = _find(name)
             if isinstance(given, OpcodeError):

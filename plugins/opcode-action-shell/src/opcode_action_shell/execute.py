@@ -84,9 +84,9 @@ class ExecOutput(Output):
 async def execute(params: ExecParams, context: ActionContext) -> dict[str, Any]:
     """Run a command.
 
-    Its output is data: a JSON object or array, or a JSON scalar on one line, is parsed. An exit code that is not 0 is no
-    failure unless `fail_on_nonzero` says so. When it ends, all processes it started end; at most 10 MiB each of standard
-    output and standard error are kept.
+    Its output is data: a JSON object or array, or a JSON scalar on one line, is parsed. An exit code that is not 0 is
+    no failure unless `fail_on_nonzero` says so. When it ends, all processes it started end; at most 10 MiB each of
+    standard output and standard error are kept.
     """
     refuse_brought_in(context, params.env)
     cwd = _folder(params, context)

@@ -1,8 +1,8 @@
 """How a command is started so that everything it starts can be ended with it, and ends with the server.
 
-On Linux `setpriv --pdeathsig` lets it die with the server, however that goes, and `unshare --pid` puts it into a process
-namespace: ending its first process ends all of it, also what went into a session of its own. Which of the two work here is
-found out once.
+On Linux `setpriv --pdeathsig` lets it die with the server, however that goes, and `unshare --pid` puts it into a
+process namespace: ending its first process ends all of it, also what went into a session of its own. Which of the two
+work here is found out once.
 """
 
 from __future__ import annotations
