@@ -35,11 +35,13 @@ def test_gos_syntax_and_days(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "5", "1.5", "s", "-5s", "5 s", " 5s", "5s ", "5s\n", "1h 30m", "5sec", "5S", "1w", "1e3s"]
-    + ["..5s", ".s", "NaNs", "infs", "0x5s", "٣s", "５s", "${{inputs.t}}"],
+    [
+        *("", "5", "1.5", "s", "-5s", "5 s", " 5s", "5s ", "5s\n", "1h 30m", "5sec", "5S", "1w"),
+        *("1e3s", "..5s", ".s", "NaNs", "infs", "0x5s", "٣s", "５s", "${{inputs.t}}"),
+    ],
 )
 def test_anything_else_is_refused_and_told_how_to_write_it(text: str) -> None:
-    with pytest.raises(ValueError, match="300ms, 1.5s, 5m, 1h30m or 2d"):
+    with pytest.raises(ValueError, match=r"300ms, 1\.5s, 5m, 1h30m or 2d"):
         parse_duration(text)
 
 
@@ -53,9 +55,10 @@ def test_more_than_a_hundred_years_is_refused(text: str) -> None:
 @given(st.text(alphabet="0123456789.nuµmshd ", max_size=40) | st.text())
 def test_any_text_is_a_duration_within_bounds_or_a_value_error(text: str) -> None:
     try:
-        assert 0 <= parse_duration(text) <= MAX_SECONDS
-    except ValueError as error:
-        assert str(error)
+        seconds = parse_duration(text)
+    except ValueError:
+        return
+    assert 0 <= seconds <= MAX_SECONDS
 
 
 @pytest.mark.parametrize("text", ["1s" * 100_000 + "x", "1" * 200_000, "1." * 100_000])

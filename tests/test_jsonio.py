@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
-from opcode_core.errors import LimitExceededError, OpcodeError, ValidationError
+from opcode_core.errors import LimitExceededError, ValidationError
 from opcode_core.jsonio import (
     MAX_DEPTH,
     MAX_INTEGER,
@@ -74,10 +74,9 @@ def same(left: Any, right: Any) -> bool:
 def test_any_text_is_parsed_or_refused_with_one_of_our_errors(text: str | bytes) -> None:
     try:
         value = parse_json(text)
-    except OpcodeError as error:
-        assert error.code in ("VALIDATION_ERROR", "LIMIT_EXCEEDED")
-    else:
-        assert same(parse_json(compact_json(value)), value)
+    except (ValidationError, LimitExceededError):
+        return
+    assert same(parse_json(compact_json(value)), value)
 
 
 @pytest.mark.parametrize(

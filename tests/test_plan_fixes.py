@@ -6,7 +6,6 @@ import copy
 from typing import Any
 
 import pytest
-from opcode_core.model.problems import Problem
 from opcode_core.plan.compile import diagnose
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import Registry
@@ -143,7 +142,11 @@ FIXABLE: dict[str, dict[str, Any]] = {
         "steps": [
             {"id": "a", "action": "crypto.uuid", "depends_on": ["a"]},
             {"id": "second", "action": "crypto.uuid", "depends_on": "a"},
-            {"id": "third", "action": "crypto.uuid", "depends_on": ["second", "second", "secnod", "a"]},
+            {
+                "id": "third",
+                "action": "crypto.uuid",
+                "depends_on": ["second", "second", "secnod", "a"],
+            },
         ]
     },
     "steps that are read but not waited for": {

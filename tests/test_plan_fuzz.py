@@ -47,14 +47,18 @@ SCALARS = (
     )
 )
 MEMBERS = st.sampled_from(
-    ["steps", "id", "type", "action", "params", "depends_on", "condition", "timeout", "retry"]
-    + ["max", "backoff", "delay", "on_error", "strategy", "fallback_step", "config", "inputs"]
-    + ["context", "metadata", "output", "schedule", "data", "cel", "a/b", "~", ""]
+    [
+        *("steps", "id", "type", "action", "params", "depends_on", "condition", "timeout", "retry"),
+        *("max", "backoff", "delay", "on_error", "strategy", "fallback_step", "config", "inputs"),
+        *("context", "metadata", "output", "schedule", "data", "cel", "a/b", "~", ""),
+    ]
 )
 ANYTHING = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(MEMBERS | st.text(max_size=3), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(MEMBERS | st.text(max_size=3), inner, max_size=5)
+    ),
     max_leaves=25,
 )
 IDS = st.sampled_from(["a", "b", "c", "d"])
@@ -64,7 +68,9 @@ TEXT = st.text(alphabet="${}ab.'\" ", max_size=20) | st.sampled_from(
 STEP = st.fixed_dictionaries(
     {"id": IDS, "action": st.sampled_from(["crypto.uuid", "crypto.hash", "no.such"])},
     optional={
-        "params": st.dictionaries(st.sampled_from(["data", "algorithm"]), TEXT | ANYTHING, max_size=2),
+        "params": st.dictionaries(
+            st.sampled_from(["data", "algorithm"]), TEXT | ANYTHING, max_size=2
+        ),
         "depends_on": st.lists(IDS, max_size=3),
         "condition": st.sampled_from(["true", "inputs.n > 1", "steps.a.output == 1", "("]),
         "timeout": st.sampled_from(["1s", "x", 5]),
@@ -76,7 +82,7 @@ STEP = st.fixed_dictionaries(
         "config": ANYTHING,
     },
 )
-STRUCTURED = st.fixed_dictionaries(
+STRUCTURED: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {"steps": st.lists(STEP, max_size=5)},
     optional={"inputs": st.dictionaries(IDS, TEXT, max_size=2), "output": TEXT | ANYTHING},
 )

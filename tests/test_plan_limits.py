@@ -67,12 +67,26 @@ def timed(definition: Any, registry: Registry) -> Diagnosis:
         in_a_row(MAX_STEPS),
         backwards(in_a_row(MAX_STEPS)),
         side_by_side(MAX_STEPS),
-        {"steps": [step(0), *(step(n, 0) for n in range(1, MAX_STEPS - 1)), step(99999, *range(MAX_STEPS - 1))]},
-        {"steps": [step(n, *range(n)) for n in range(500)]},
-        backwards({"steps": [step(n, *range(n)) for n in range(500)]}),
+        {
+            "steps": [
+                step(0),
+                *(step(n, 0) for n in range(1, MAX_STEPS - 1)),
+                step(99999, *range(MAX_STEPS - 1)),
+            ]
+        },
+        {"steps": [step(n, *range(n)) for n in range(600)]},
+        backwards({"steps": [step(n, *range(n)) for n in range(600)]}),
         everybody_reads_everybody(250),
     ],
-    ids=["in a row", "in a row backwards", "side by side", "fan", "dense", "dense backwards", "reads"],
+    ids=[
+        "in a row",
+        "in a row backwards",
+        "side by side",
+        "fan",
+        "dense",
+        "dense backwards",
+        "reads",
+    ],
 )
 def test_large_definitions_are_diagnosed_quickly(
     registry: Registry, definition: dict[str, Any]
@@ -89,7 +103,9 @@ def test_large_definitions_are_diagnosed_quickly(
         lambda n: step(n, action="crypto.hash", params={"data": f"${{{{steps.stop-{n}.output}}}}"}),
         lambda n: step(n, on_error={"strategy": "fallback_step", "fallback_step": f"stop-{n}"}),
         lambda n: step(n % 2),
-        lambda n: step(n, action="crypto.hash", params={"data": f"${{{{steps.step-{(n + 1) % MANY}.output}}}}"}),
+        lambda n: step(
+            n, action="crypto.hash", params={"data": f"${{{{steps.step-{(n + 1) % MANY}.output}}}}"}
+        ),
         lambda n: step(n, (n + 1) % MANY),
     ],
     ids=["dependencies", "actions", "fields", "references", "fallbacks", "ids", "order", "cycle"],
@@ -99,6 +115,21 @@ def test_many_mistakes_are_diagnosed_quickly_too(registry: Registry, make: Any) 
     problems = diagnose({"steps": [make(n) for n in range(MANY)]}, registry).problems
     assert time.perf_counter() - begin < 1.0
     assert 0 < len(problems) <= MOST + 1
+
+
+@pytest.mark.parametrize("where", ["definition", "step", "params"])
+def test_many_unknown_members_of_one_object_are_diagnosed_quickly(
+    registry: Registry, where: str
+) -> None:
+    unknown = {f"unknown-{n}": n for n in range(30_000)}
+    definition = {
+        "definition": {"steps": [step(0)], **unknown},
+        "step": {"steps": [step(0, **unknown)]},
+        "params": {"steps": [step(0, params=unknown)]},
+    }[where]
+    begin = time.perf_counter()
+    assert len(diagnose(definition, registry).problems) == MOST + 1
+    assert time.perf_counter() - begin < 2.0
 
 
 def test_problems_beyond_the_most_are_counted(registry: Registry) -> None:

@@ -57,7 +57,7 @@ def test_what_may_be_read(registry: Registry, reference: Any) -> None:
         ("${{nothing.x}}", "UNKNOWN_REFERENCE", "there are `context`, `inputs`"),
         ("${{workflow.runid}}", "UNKNOWN_REFERENCE", "did you mean `run_id`?"),
         ("${{workflow.error.code}}", "UNKNOWN_REFERENCE", None),
-        ("${{steps.aa.output}}", "UNKNOWN_REFERENCE", "did you mean `steps.a`?"),
+        ("${{steps.fetchh.output}}", "UNKNOWN_REFERENCE", "did you mean `steps.fetch`?"),
         ("${{steps.nowhere.output}}", "UNKNOWN_REFERENCE", None),
         ("${{steps[0].output}}", "UNKNOWN_REFERENCE", None),
         ("${{steps['nowhere.b.c'].output}}", "UNKNOWN_REFERENCE", None),
@@ -70,15 +70,16 @@ def test_what_may_be_read(registry: Registry, reference: Any) -> None:
         ("${{ inputs.a + }}", "BAD_EXPRESSION", None),
         ("${{ 1 ? 2 }}", "BAD_EXPRESSION", None),
         ("${{ nosuch + 1 }}", "BAD_EXPRESSION", None),
-        ("${{ steps.aa.output + 1 }}", "UNKNOWN_REFERENCE", "did you mean `steps.a`?"),
+        ("${{ steps.fetchh.output + 1 }}", "UNKNOWN_REFERENCE", "did you mean `steps.fetch`?"),
         ("${{ secrets.KEY + 'x' }}", "BAD_EXPRESSION", None),
     ],
 )
 def test_what_cannot_be_read(
     registry: Registry, reference: str, code: str, hint: str | None
 ) -> None:
+    fetch = {"id": "fetch", "action": "crypto.uuid"}
     for value, path in ((reference, "data"), ({"k/~": [0, reference]}, "data/k~1~0/1")):
-        problems = found(registry, A, reading(value, depends_on=["a"]))
+        problems = found(registry, fetch, reading(value, depends_on=["fetch"]))
         assert [(p.path, p.code) for p in problems] == [(f"/steps/1/params/{path}", code)]
         if hint is not None:
             assert hint in (problems[0].hint or "")
@@ -176,14 +177,13 @@ def test_inputs_that_a_closed_schema_does_not_have_are_refused(registry: Registr
     schema = {"properties": {"name": {}}, "additionalProperties": False}
     step = reading("${{inputs.name}} ${{inputs.other}} ${{inputs.nmae}}")
     problems = found(registry, step, inputs={"other": 1}, input_schema=schema)
-    assert [(p.code, p.hint) for p in problems] == [
-        ("UNKNOWN_REFERENCE", "did you mean `name`?")
-    ]
-    for open_schema in (
+    assert [(p.code, p.hint) for p in problems] == [("UNKNOWN_REFERENCE", "did you mean `name`?")]
+    opened: list[dict[str, Any]] = [
         {"properties": {"name": {}}},
         {**schema, "patternProperties": {"^n": {}}},
         {**schema, "additionalProperties": {}},
-    ):
+    ]
+    for open_schema in opened:
         assert found(registry, step, inputs={"other": 1}, input_schema=open_schema) == []
 
 
@@ -208,7 +208,9 @@ def test_inputs_refer_to_workflow_and_context_only(
 def test_the_output_sees_every_step_and_no_loop(registry: Registry) -> None:
     output = {"x": ["${{steps.a.output}}", "${{ steps.b.status == 'completed' }}"]}
     assert found(registry, A, {**A, "id": "b"}, output=output) == []
-    problems = found(registry, A, output=["${{steps.z.output}}", "${{loop.item}}", "${{secrets.S}}"])
+    problems = found(
+        registry, A, output=["${{steps.z.output}}", "${{loop.item}}", "${{secrets.S}}"]
+    )
     assert [(p.path, p.code) for p in problems] == [
         ("/output/0", "UNKNOWN_REFERENCE"),
         ("/output/1", "UNKNOWN_REFERENCE"),

@@ -11,26 +11,41 @@ from opcode_core.errors import ActionUnavailableError
 from opcode_core.model.requests import DefineRequest, QueryRequest, RunRequest
 from opcode_core.plan.compile import diagnose
 from opcode_core.plugins.discovery import load_plugins
-from opcode_core.plugins.registry import Registry
+from opcode_core.plugins.registry import PluginRecord, Registry
 from opcode_core.service import open_service
 from opcode_core.settings import Settings, load_settings
 
-Install = Callable[[str, str], Path]
+Install = Callable[..., Path]
+
+ACTION = """
+from opcode_core import Effect, action, hookimpl
+
+@action({name!r}, effect=Effect.PURE)
+def run() -> None:
+    '''Do nothing.'''
+
+@hookimpl
+def opcode_register_actions(register):
+    register(run)
+"""
 
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Installs a plugin of this name, of a distribution of that name; gives the mark its import leaves."""
+    """Installs a plugin of a name, of a distribution of a name, with an action; gives the mark its import leaves."""
     monkeypatch.syspath_prepend(tmp_path)
 
-    def make(name: str, distribution: str) -> Path:
-        module = f"policy_demo_{name}"
+    def make(name: str, distribution: str, action: str | None = None) -> Path:
+        module = f"policy_demo_{distribution}".replace("-", "_").replace(".", "_")
         info = tmp_path / f"{distribution.replace('-', '_')}-1.0.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n"
+        )
         (info / "entry_points.txt").write_text(f"[opcode]\n{name} = {module}\n")
         mark = tmp_path / f"{module}.imported"
-        (tmp_path / f"{module}.py").write_text(f"open({str(mark)!r}, 'w').close()\n")
+        source = ACTION.format(name=action or f"{name}.run")
+        (tmp_path / f"{module}.py").write_text(f"open({str(mark)!r}, 'w').close()\n{source}")
         monkeypatch.delitem(sys.modules, module, raising=False)
         return mark
 
@@ -68,7 +83,7 @@ def test_what_policy_does_not_let_load_is_never_imported(
     registry = load_plugins(Settings(plugins_allow=allow, plugins_disable=(*disable, *hidden)))
     assert status(registry, "demo") == expected
     assert mark.exists() == (expected == "loaded")
-    assert ("policy_demo_demo" in sys.modules) == (expected == "loaded")
+    assert ("policy_demo_opcode_demo" in sys.modules) == (expected == "loaded")
 
 
 def test_each_refusal_names_its_rule(install: Install) -> None:
@@ -85,6 +100,65 @@ def test_each_refusal_names_its_rule(install: Install) -> None:
     )
     with pytest.raises(ActionUnavailableError, match="which is not allowed by policy"):
         registry.action("other.run")
+
+
+def record(registry: Registry, distribution: str) -> PluginRecord:
+    (found,) = (one for one in registry.records if one.distribution == distribution)
+    return found
+
+
+def test_two_distributions_that_claim_one_name(install: Install) -> None:
+    install("demo", "opcode-a", "demo.a")
+    mark = install("demo", "opcode-b", "demo.b")
+    registry = load_plugins(Settings(plugins_allow=("demo", "crypto")))
+    assert record(registry, "opcode-a").status == "loaded"
+    refused = record(registry, "opcode-b")
+    assert (refused.status, refused.reason) == (
+        "refused",
+        "the name `demo` is already taken by opcode-a",
+    )
+    assert not mark.exists()
+    assert {"demo.a", "crypto.uuid"} <= set(registry.actions)
+    assert "demo.b" not in registry.actions
+
+
+@pytest.mark.parametrize(
+    ("name", "owner"),
+    [
+        ("shell", "opcode-action-shell"),
+        ("jq", "opcode-expr-jq"),
+        ("crypto", "opcode-action-crypto"),
+    ],
+)
+def test_nobody_may_pose_as_a_built_in_plugin_installed_or_not(
+    install: Install, name: str, owner: str
+) -> None:
+    mark = install(name, "aaa-thief", f"{name}.exec")
+    registry = load_plugins(Settings(plugins_allow=(name, "crypto")))
+    refused = record(registry, "aaa-thief")
+    assert (refused.status, refused.reason) == ("refused", f"the name `{name}` belongs to {owner}")
+    assert not mark.exists()
+    assert "policy_demo_aaa_thief" not in sys.modules
+    assert registry.owner_of_action("crypto.uuid") == "crypto"
+
+
+def test_a_distributions_name_may_be_written_in_any_way(install: Install) -> None:
+    """Packaging takes `-`, `_`, `.` and both cases for the same, and policy must too."""
+    mark = install("demo", "Opcode_Demo.Extra")
+    registry = load_plugins(Settings(plugins_disable=("opcode-demo-extra", "cel", "fs", "http")))
+    assert status(registry, "demo") == "disabled"
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("disabled", ["http", "opcode-action-http", "ht*"])
+def test_a_disabled_built_ins_action_is_nobody_elses(install: Install, disabled: str) -> None:
+    install("aaa", "aaa-thief", "http.get")
+    policy = Settings(plugins_allow=("aaa", "http", "crypto"), plugins_disable=(disabled,))
+    registry = load_plugins(policy)
+    assert status(registry, "http") == "disabled"
+    with pytest.raises(ActionUnavailableError) as caught:
+        registry.action("http.get")
+    assert "provided by plugin `http`, which is disabled by policy" in caught.value.message
 
 
 def test_a_definition_is_told_which_plugin_would_bring_its_action(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from types import MappingProxyType
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 from opcode_core.actions import Segment
-from opcode_core.errors import InterpolationError, OpcodeError, VaultError
+from opcode_core.errors import InterpolationError, VaultError
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.references import References
 from opcode_core.plan.visibility import AllSettled, Place
@@ -289,9 +290,7 @@ def test_compiling_and_resolving_raise_nothing_but_errors_with_a_code(
         for name in ("steps", "inputs", "workflow", "context", "loop")
     }
     provenance = TreeProvenance(tree, variables)
-    try:
+    with contextlib.suppress(InterpolationError, VaultError):
         tree.resolve(variables)
         provenance.segments()
-    except OpcodeError as error:
-        assert error.code in ("INTERPOLATION_ERROR", "VAULT_ERROR")
     assert isinstance(provenance.sources(), frozenset)

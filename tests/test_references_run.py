@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from opcode_core.plugins.registry import Contribution, Registry
 from opcode_core.service import Service, open_service
 from opcode_core.settings import Settings
 from opcode_steps.action import ActionStep
+from pydantic import Field
 
 JSON = st.recursive(
     st.none()
@@ -38,7 +38,7 @@ class TextParams(Params):
     """Values that must be texts."""
 
     text: str = ""
-    texts: dict[str, str] = {}
+    texts: dict[str, str] = Field(default={})
 
 
 @action("test.echo", effect=Effect.PURE)
@@ -93,14 +93,10 @@ def step(step_id: str, name: str, *depends_on: str, **params: Any) -> dict[str, 
     return {"id": step_id, "action": name, "depends_on": list(depends_on), "params": params}
 
 
-NAMES = itertools.count()
-
-
 async def run(service: Service, *steps: dict[str, Any], **more: Any) -> dict[str, Any]:
-    name = f"t{next(NAMES)}"
     params = more.pop("params", None)
-    await service.define(DefineRequest(name, {"steps": list(steps), **more}, "agent"))
-    return await service.run(RunRequest(name, "agent", params=params, wait_ms=30_000))
+    await service.define(DefineRequest("t", {"steps": list(steps), **more}, "agent"))
+    return await service.run(RunRequest("t", "agent", params=params, wait_ms=30_000))
 
 
 def same(left: Any, right: Any) -> bool:
@@ -128,7 +124,10 @@ async def test_any_value_goes_through_inputs_steps_and_the_store_unchanged(
 ) -> None:
     answers: dict[str, tuple[Any, Any]] = {}
     async with open_service(settings, registry=registry) as service:
-        output = {"first": "${{steps.first.output.value}}", "third": "${{steps.third.output.value}}"}
+        output = {
+            "first": "${{steps.first.output.value}}",
+            "third": "${{steps.third.output.value}}",
+        }
         definition = {"steps": THROUGH, "output": output}
         await service.define(DefineRequest("through", definition, "agent"))
         for value in examples():
@@ -235,16 +234,11 @@ async def test_hostile_values_stay_data_in_every_namespace(service: Service) -> 
 @pytest.mark.anyio
 async def test_the_view_of_a_step(service: Service) -> None:
     fields = {"output": "own", "status": "own", "error": "own", "body": {"x": 1}}
+    paths = ["status", "error", "body.x", "output.status", "output"]
     answer = await run(
         service,
         step("a", "test.raw", value=fields),
-        step(
-            "b",
-            "test.echo",
-            "a",
-            value=["${{steps.a.status}}", "${{steps.a.error}}", "${{steps.a.body.x}}"]
-            + ["${{steps.a.output.status}}", "${{steps.a.output}}"],
-        ),
+        step("b", "test.echo", "a", value=[f"${{{{steps.a.{path}}}}}" for path in paths]),
     )
     assert answer["steps"]["b"]["output"]["value"] == ["completed", None, 1, "own", fields]
 
@@ -287,10 +281,8 @@ async def test_inputs_are_defaults_that_params_replace_and_do_not_evaluate(
 
 @pytest.mark.anyio
 async def test_a_missing_path_fails_the_step_and_is_not_retried(service: Service) -> None:
-    failing = step("a", "test.echo", value="${{inputs.user.nmae}}")
-    answer = await run(
-        service, {**failing, "retry": {"max": 3, "delay": "1h"}}, params={"user": {"name": "ann"}}
-    )
+    failing = {**step("a", "test.echo", value="${{inputs.user.nmae}}"), "retry": {"max": 3}}
+    answer = await run(service, failing, params={"user": {"name": "ann"}})
     assert answer["status"] == "failed"
     assert answer["error"]["code"] == "INTERPOLATION_ERROR"
     assert answer["error"]["step_id"] == "a"

@@ -30,7 +30,10 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "docs" / "examples" / "opcode-action-dice"
-WORKSPACE = [ROOT / "opcode", *(ROOT / "plugins" / f"opcode-{name}" for name in ("steps", "expr-cel", "action-crypto"))]
+WORKSPACE = [
+    ROOT / "opcode",
+    *(ROOT / "plugins" / f"opcode-{name}" for name in ("steps", "expr-cel", "action-crypto")),
+]
 
 
 def dependencies(wanted: list[Requirement]) -> list[importlib.metadata.Distribution]:
@@ -46,7 +49,9 @@ def dependencies(wanted: list[Requirement]) -> list[importlib.metadata.Distribut
             seen.add((name, extra))
             found[name] = importlib.metadata.distribution(name)
             below = [Requirement(text) for text in found[name].requires or []]
-            wanted += [one for one in below if not one.marker or one.marker.evaluate({"extra": extra})]
+            wanted += [
+                one for one in below if not one.marker or one.marker.evaluate({"extra": extra})
+            ]
     return list(found.values())
 
 
@@ -106,7 +111,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return interpreter
 
 
-SESSION = """
+SCRIPT = """
     import asyncio, json
     from pathlib import Path
     from opcode_core.model.requests import DefineRequest, QueryRequest, RunRequest
@@ -123,7 +128,7 @@ SESSION = """
          "condition": {"pips": "steps.throw.rolls > 18"}},
     ]
 
-    async def session():
+    async def use():
         async with open_service(Settings(db_path=Path("o.db").absolute())) as service:
             defined = await service.define(DefineRequest("game", {"steps": STEPS}, "agent"))
             ran = await service.run(RunRequest("game", "agent"))
@@ -144,32 +149,32 @@ SESSION = """
             "engines": service.registry.engine_names(),
         }
 
-    print(json.dumps(asyncio.run(session())))
+    print(json.dumps(asyncio.run(use())))
 """
 
 
 @pytest.fixture(scope="module")
-def session(python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What a session with the product answers there."""
-    shown = call(python, "-I", "-c", dedent(SESSION), cwd=tmp_path_factory.mktemp("session"))
-    answers: dict[str, Any] = json.loads(shown)
-    return answers
+def answers(python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the product answers there."""
+    shown = call(python, "-I", "-c", dedent(SCRIPT), cwd=tmp_path_factory.mktemp("use"))
+    found: dict[str, Any] = json.loads(shown)
+    return found
 
 
-def test_it_is_found_with_its_distribution_and_version(session: dict[str, Any]) -> None:
-    assert session["plugins"] == [
+def test_it_is_found_with_its_distribution_and_version(answers: dict[str, Any]) -> None:
+    assert answers["plugins"] == [
         ["cel", "opcode-expr-cel", "0.1.0", "loaded"],
         ["crypto", "opcode-action-crypto", "0.1.0", "loaded"],
         ["steps", "opcode-steps", "0.1.0", "loaded"],
         ["dice", "opcode-action-dice", "0.1.0", "loaded"],
     ]
-    assert session["step_types"] == ["action", "scoreboard"]
-    assert session["engines"] == ["cel", "pips"]
+    assert answers["step_types"] == ["action", "scoreboard"]
+    assert answers["engines"] == ["cel", "pips"]
 
 
-def test_its_action_step_type_and_engine_run(session: dict[str, Any]) -> None:
-    assert session["defined"] == {"name": "game", "version": "v1"}
-    ran = session["ran"]
+def test_its_action_step_type_and_engine_run(answers: dict[str, Any]) -> None:
+    assert answers["defined"] == {"name": "game", "version": "v1"}
+    ran = answers["ran"]
     assert ran["status"] == "completed", ran
     throw = ran["steps"]["throw"]["output"]
     assert len(throw["rolls"]) == 3
@@ -181,8 +186,8 @@ def test_its_action_step_type_and_engine_run(session: dict[str, Any]) -> None:
     assert ran["steps"]["never"]["status"] == "skipped"
 
 
-def test_its_action_is_listed_with_schemas_and_documentation(session: dict[str, Any]) -> None:
-    listed = {one["name"]: one for one in session["actions"]}
+def test_its_action_is_listed_with_schemas_and_documentation(answers: dict[str, Any]) -> None:
+    listed = {one["name"]: one for one in answers["actions"]}
     assert sorted(listed) == ["crypto.hash", "crypto.hmac", "crypto.uuid", "dice.roll"]
     roll = listed["dice.roll"]
     assert (roll["plugin"], roll["effect"]) == ("dice", "pure")
@@ -191,8 +196,8 @@ def test_its_action_is_listed_with_schemas_and_documentation(session: dict[str, 
     assert set(roll["output"]["properties"]) == {"rolls", "total"}
 
 
-def test_what_is_not_installed_there_is_unknown_there(session: dict[str, Any]) -> None:
-    problems = session["problems"]
+def test_what_is_not_installed_there_is_unknown_there(answers: dict[str, Any]) -> None:
+    problems = answers["problems"]
     assert [(one["path"], one["code"]) for one in problems] == [
         ("/steps/0/action", "ACTION_UNAVAILABLE"),
         ("/steps/1/action", "ACTION_UNAVAILABLE"),

@@ -1,32 +1,19 @@
-"""`opcode`: the MCP server, or a command."""
+"""`opcode`: the MCP server when nobody sits at it, otherwise a command; nothing heavy is loaded before that is known."""
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 
 def main() -> None:
-    """Run."""
-    from opcode_core.logs import configure
-    from opcode_core.settings import load_settings
+    """Run the server or a command, and end the process with its exit code."""
+    if len(sys.argv) == 1 and not sys.stdin.isatty():
+        from opcode_core.cli.serve import serve
 
-    settings = load_settings()
-    configure(settings.log_level)
+        raise SystemExit(serve())
+    from opcode_core.cli.app import opcode
 
-    async def serve() -> None:
-        from opcode_core.mcp.server import build_server
-        from opcode_core.mcp.stdio import serve_stdio
-        from opcode_core.mcp.tools import ToolCalls
-        from opcode_core.service import open_service
-
-        async with open_service(settings) as service:
-            await serve_stdio(
-                build_server(ToolCalls(service), "0.1.0", settings.tool_names), service.drain
-            )
-
-    asyncio.run(serve())
-    sys.exit(0)
+    opcode(prog_name="opcode")
 
 
 if __name__ == "__main__":

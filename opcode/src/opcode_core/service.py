@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,8 @@ from opcode_core.errors import ConflictError, NotFoundError, ValidationError
 from opcode_core.inputs import resolve_inputs
 from opcode_core.logs import logger
 from opcode_core.model.answers import plan_answer, workflow_answer
-from opcode_core.model.definition import TemplateVersion
+from opcode_core.model.definition import Plan, TemplateVersion
+from opcode_core.model.events import Event
 from opcode_core.model.problems import Problem
 from opcode_core.model.requests import (
     DefineRequest,
@@ -113,6 +115,41 @@ class Service:
         plan = await self._templates.plan(template)
         if request.dry_run:
             return plan_answer(template, plan)
+        workflow_id, start = self._prepared(request, template, plan)
+        earlier = await self._earlier(request)
+        if earlier is not None:
+            return await self.status(StatusRequest(earlier, wait_ms=request.wait_ms))
+        workflow = self._engine.start(workflow_id, start)
+        self._reserve(request, workflow)
+        await self._engine.wait(workflow, request.wait_ms / 1000)
+        return await self._answer(workflow, template)
+
+    async def watch(self, request: RunRequest) -> tuple[str, asyncio.Queue[Event | None]]:
+        """Start a workflow and watch it; `wait_ms`, `idempotency_key` and `dry_run` do not count here.
+
+        Returns:
+            Its id, and its events as they happen; None comes last, when it has ended.
+
+        Raises:
+            OpcodeError: As `run` does.
+        """
+        template = await self._templates.find(request.template_name, request.version)
+        workflow_id, start = self._prepared(request, template, await self._templates.plan(template))
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+        workflow = self._engine.start(workflow_id, start, watch=events.put_nowait)
+        if workflow.task is not None:
+            workflow.task.add_done_callback(lambda _: events.put_nowait(None))
+        return workflow_id, events
+
+    async def result(self, workflow_id: str) -> dict[str, Any]:
+        """Where a workflow stands, with nothing cut."""
+        state = await self._stored(workflow_id)
+        return workflow_answer(state, step_ids(await self._template_of(state)), whole=True)
+
+    def _prepared(
+        self, request: RunRequest, template: TemplateVersion, plan: Plan
+    ) -> tuple[str, StartRequest]:
+        """An id and what a workflow begins with, its inputs checked."""
         workflow_id = self._engine.new_id()
         facts = {
             "run_id": workflow_id,
@@ -123,25 +160,16 @@ class Service:
             "started_at": iso_time(to_micros(self._clock.now())),
             "status": "pending",
         }
-        inputs = resolve_inputs(plan, request.params or {}, facts)
-        earlier = await self._earlier(request)
-        if earlier is not None:
-            return await self.status(StatusRequest(earlier, wait_ms=request.wait_ms))
-        workflow = self._engine.start(
-            workflow_id,
-            StartRequest(
-                plan=plan,
-                template_name=template.name,
-                template_version=template.version,
-                agent_id=request.agent_id,
-                inputs=inputs,
-                working_directory=request.working_directory or self._working_directory,
-                idempotency_key=request.idempotency_key,
-            ),
+        start = StartRequest(
+            plan=plan,
+            template_name=template.name,
+            template_version=template.version,
+            agent_id=request.agent_id,
+            inputs=resolve_inputs(plan, request.params or {}, facts),
+            working_directory=request.working_directory or self._working_directory,
+            idempotency_key=request.idempotency_key,
         )
-        self._reserve(request, workflow)
-        await self._engine.wait(workflow, request.wait_ms / 1000)
-        return await self._answer(workflow, template)
+        return workflow_id, start
 
     async def status(self, request: StatusRequest) -> dict[str, Any]:
         """Where a workflow stands, at once or when it has ended within `wait_ms`.

@@ -160,6 +160,27 @@ class EmbeddedRuntime:
         return self._resources.shared(key, make, close)
 
 
+class WatchedRuntime(EmbeddedRuntime):
+    """The same for a workflow that somebody watches.
+
+    Args:
+        workflow_id: The workflow.
+        resources: What it shares with the others.
+        watch: Called with each event as it happens.
+    """
+
+    def __init__(
+        self, workflow_id: str, resources: ProcessResources, watch: Callable[[Event], None]
+    ) -> None:
+        super().__init__(workflow_id, resources)
+        self._watch = watch
+
+    def store(self, event: Event, payload: bytes | None, state: WorkflowState) -> None:
+        """Take an event to be stored, and show it."""
+        super().store(event, payload, state)
+        self._watch(event)
+
+
 def _contained(function: Callable[..., T], *arguments: Any) -> T:
     """Call a function in a thread; `SystemExit` and its like end the attempt, not the server."""
     try:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from opcode_core.clock import Clock, Identities
-from opcode_core.engine.embedded import EmbeddedRuntime, ProcessResources
+from opcode_core.engine.embedded import EmbeddedRuntime, ProcessResources, WatchedRuntime
 from opcode_core.engine.interpreter import Interpreter
 from opcode_core.engine.runtime import StoreUnavailableError
 from opcode_core.engine.workflow import WorkflowRun
@@ -21,6 +22,7 @@ from opcode_core.errors import ConflictError, StoreError
 from opcode_core.logs import logger
 from opcode_core.model import events
 from opcode_core.model.definition import Plan
+from opcode_core.model.events import Event
 from opcode_core.model.state import FINISHED, WorkflowState
 from opcode_core.settings import Settings
 from opcode_core.store.protocol import Store
@@ -101,15 +103,23 @@ class Engine:
         """An id for a workflow that is about to begin."""
         return self._identities.new_id()
 
-    def start(self, workflow_id: str, request: StartRequest) -> RunningWorkflow:
+    def start(
+        self, workflow_id: str, request: StartRequest, watch: Callable[[Event], None] | None = None
+    ) -> RunningWorkflow:
         """Begin a workflow; it runs on its own from here.
+
+        Args:
+            workflow_id: Its id, from `new_id`.
+            request: What it begins with.
+            watch: Called with each event as it happens; None for nobody.
 
         Raises:
             ConflictError: The engine is closing.
         """
         if self._resources.closing.is_set():
             raise ConflictError("the server is shutting down and starts nothing any more")
-        runtime = EmbeddedRuntime(workflow_id, self._resources)
+        kind = EmbeddedRuntime if watch is None else functools.partial(WatchedRuntime, watch=watch)
+        runtime = kind(workflow_id, self._resources)
         run = WorkflowRun(request.plan, WorkflowState(workflow_id), runtime)
         payload = {
             "template_name": request.template_name,

@@ -99,9 +99,9 @@ def _arguments(required: list[str], **properties: Any) -> dict[str, Any]:
 TOOLS = (
     Tool(
         "opcode.define",
-        "Check a workflow definition and store it as the next version of a template. Answers {name, version, warnings?};"
-        " a refused definition is an error whose details.issues has every problem with its JSON Pointer, a hint and, "
-        "where one is certain, an RFC 6902 fix. With dry_run nothing is stored.",
+        "Check a workflow definition and store it as the next version of a template. Answers {name, version, "
+        "warnings?}; a refused definition is an error whose details.issues has every problem with its JSON Pointer, "
+        "a hint and, where one is certain, an RFC 6902 fix. With dry_run nothing is stored.",
         _arguments(
             ["name", "definition", "agent_id"],
             name={**_TEXT, "description": "The template's name: 1 to 128 of A-Z a-z 0-9 . _ / -"},
@@ -119,9 +119,9 @@ TOOLS = (
     ),
     Tool(
         "opcode.run",
-        "Run a template. Costs no tokens while it runs. Answers {workflow_id, status, output?, error?, steps, …} when it"
-        " has ended or wait_ms has passed (then status is active and it goes on: ask opcode.status). A failed workflow is"
-        " a normal answer with status failed. With dry_run: the plan by levels, and nothing runs.",
+        "Run a template. Costs no tokens while it runs. Answers {workflow_id, status, output?, error?, steps, …} when "
+        "it has ended or wait_ms has passed (then status is active and it goes on: ask opcode.status). A failed "
+        "workflow is a normal answer with status failed. With dry_run: the plan by levels, and nothing runs.",
         _arguments(
             ["template_name", "agent_id"],
             template_name={**_TEXT, "description": "The template."},
@@ -153,8 +153,8 @@ TOOLS = (
     ),
     Tool(
         "opcode.signal",
-        "Send a signal to a workflow: decision answers what it asks, data adds to its context, cancel ends it, retry and"
-        " skip deal with a failed step. A signal that cannot apply is refused and changes nothing.",
+        "Send a signal to a workflow: decision answers what it asks, data adds to its context, cancel ends it, retry "
+        "and skip deal with a failed step. A signal that cannot apply is refused and changes nothing.",
         _arguments(
             ["workflow_id", "signal_type", "payload"],
             workflow_id=_WORKFLOW,

@@ -78,11 +78,8 @@ class ToolCalls:
             return given.to_json(), True
         try:
             tool = _find(name)
-            if isinstance(given, OpcodeError):
-                raise given
-            return await self._verb(
-                tool, read_arguments(given, tool.arguments, self._params_schema)
-            ), False
+            arguments = read_arguments(given, tool.arguments, self._params_schema)
+            return await self._verb(tool, arguments), False
         except OpcodeError as error:
             return error.to_json(), True
         except Exception:  # noqa: BLE001 - whatever it is, its text is for the log only

@@ -39,33 +39,38 @@ def cut_error(error: dict[str, Any]) -> dict[str, Any]:
     return {**error, "details": cut(error["details"], LARGE_BYTES + 1)}
 
 
-def workflow_answer(state: WorkflowState, step_ids: Iterable[str]) -> dict[str, Any]:
+def workflow_answer(
+    state: WorkflowState, step_ids: Iterable[str], *, whole: bool = False
+) -> dict[str, Any]:
     """A workflow as `run` and `status` answer it.
 
     Args:
         state: The workflow.
         step_ids: The steps of its definition; those it never reached are shown as pending.
+        whole: Whether outputs are shown whole, however large.
     """
     answer: dict[str, Any] = {"workflow_id": state.workflow_id, "status": state.status}
     if state.status == "completed":
-        answer["output"] = cut(state.output, state.output_size)
+        answer["output"] = state.output if whole else cut(state.output, state.output_size)
     if state.error is not None:
         answer["error"] = cut_error(state.error)
     answer["started_at"] = iso_time(state.created_at)
     if state.completed_at is not None:
         answer["completed_at"] = iso_time(state.completed_at)
     states = state.steps
-    steps = {step_id: _step(step_id, states.get(step_id, _PENDING)) for step_id in step_ids}
+    steps = {
+        step_id: _step(step_id, states.get(step_id, _PENDING), whole=whole) for step_id in step_ids
+    }
     for step_id in states.keys() - steps.keys():
-        steps[step_id] = _step(step_id, states[step_id])
+        steps[step_id] = _step(step_id, states[step_id], whole=whole)
     answer["steps"] = steps
     return answer
 
 
-def _step(step_id: str, state: StepState) -> dict[str, Any]:
+def _step(step_id: str, state: StepState, *, whole: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {"step_id": step_id, "status": state.status}
     if state.output is not None or state.status == "completed":
-        shown["output"] = cut(state.output, state.size)
+        shown["output"] = state.output if whole else cut(state.output, state.size)
     if state.error is not None:
         shown["error"] = cut_error(state.error)
     if state.started_at is not None:

@@ -1,0 +1,102 @@
+"""Where in a JSON text the value of a JSON Pointer stands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from opcode_core.model.problems import pointer
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_OTHER = re.compile(r"[^\s,\]}:]+")
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a text, both counted from 1."""
+
+    line: int
+    column: int
+
+
+def find_positions(text: str) -> dict[str, int]:
+    """Find every value of a JSON text.
+
+    Args:
+        text: Valid JSON.
+
+    Returns:
+        JSON Pointer → offset of the value, in characters.
+    """
+    found: dict[str, int] = {}
+    stack: list[tuple[str, int | None]] = []  # pointer of the container, next index of an array
+    at, offset = "", _skip(text, 0)
+    while True:
+        found[at] = offset
+        opening = text[offset]
+        inside = _skip(text, offset + 1)
+        if opening == "[" and text[inside] != "]":
+            stack.append((at, 1))
+            at, offset = pointer(at, 0), inside
+            continue
+        if opening == "{" and text[inside] != "}":
+            stack.append((at, None))
+            at, offset = _member(text, at, inside)
+            continue
+        end = inside + 1 if opening in "[{" else _end_of_scalar(text, offset)
+        end = _skip(text, end)
+        while stack and text[end] in "]}":
+            stack.pop()
+            end = _skip(text, end + 1)
+        if not stack:
+            return found
+        container, index = stack[-1]
+        end = _skip(text, end + 1)
+        if index is None:
+            at, offset = _member(text, container, end)
+        else:
+            stack[-1] = (container, index + 1)
+            at, offset = pointer(container, index), end
+
+
+def nearest_position(positions: dict[str, int], path: str) -> int:
+    """The offset of a pointer's value, or of the nearest one around it that is there."""
+    while path not in positions and path:
+        path = path.rpartition("/")[0]
+    return positions.get(path, 0)
+
+
+def line_and_column(text: str, offset: int) -> Position:
+    """The line and column of an offset."""
+    line = text.count("\n", 0, offset)
+    return Position(line + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1)
+
+
+def _skip(text: str, offset: int) -> int:
+    match = _SPACE.match(text, offset)
+    return match.end() if match else offset
+
+
+def _member(text: str, container: str, offset: int) -> tuple[str, int]:
+    match = _STRING.match(text, offset)
+    if match is None:
+        raise ValueError(f"no key at {offset}")
+    colon = _skip(text, match.end())
+    return pointer(container, _unescaped(match[0][1:-1])), _skip(text, colon + 1)
+
+
+def _end_of_scalar(text: str, offset: int) -> int:
+    match = (_STRING if text[offset] == '"' else _OTHER).match(text, offset)
+    if match is None:
+        raise ValueError(f"no value at {offset}")
+    return match.end()
+
+
+def _unescaped(text: str) -> str:
+    if "\\" not in text:
+        return text
+    plain = _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _ESCAPES.get(m[2], m[2]), text)
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16")

@@ -1,0 +1,88 @@
+"""`opcode validate`: everything there is to say about a definition, with the line it stands on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opcode_core.cli.files import DefinitionFile, read_definition
+from opcode_core.cli.listing import load_registry
+from opcode_core.cli.text import BAD_USAGE, console, plain, print_json
+from opcode_core.model.problems import Problem
+from opcode_core.plan.compile import diagnose
+
+_WIDEST = 110
+
+
+def validate_file(name: str, *, as_json: bool) -> None:
+    """Check a definition; end the command with 2 when it would be refused."""
+    file = read_definition(name)
+    diagnosis = diagnose(file.definition, load_registry(), **file.arguments)
+    if as_json:
+        print_json(
+            {
+                "valid": diagnosis.plan is not None,
+                "issues": [_as_json(file, one) for one in diagnosis.problems],
+            }
+        )
+    else:
+        show_problems(file, diagnosis.problems)
+        _summary(file, diagnosis.problems)
+    if diagnosis.plan is None:
+        raise SystemExit(BAD_USAGE)
+
+
+def show_problems(file: DefinitionFile, problems: list[Problem], *, stderr: bool = False) -> None:
+    """Show problems to a person, each with its line and a mark under the place."""
+    from rich.text import Text
+
+    screen = console(stderr=stderr)
+    for problem in problems:
+        position = file.position(problem)
+        colour = "red" if problem.severity == "error" else "yellow"
+        where = f"{file.name}:{position.line}:{position.column}"
+        screen.print(
+            Text.assemble(
+                (plain(where), "bold"),
+                " ",
+                (problem.severity, colour),
+                " ",
+                (problem.code, "dim"),
+                " ",
+                plain(problem.message),
+            )
+        )
+        source, column = _window(file.line(position.line), position.column)
+        number = f"{position.line:5} | "
+        screen.print(Text.assemble((number, "dim"), plain(source)))
+        screen.print(Text.assemble((" " * 5 + " | ", "dim"), " " * (column - 1), ("^", colour)))
+        if problem.hint:
+            screen.print(Text.assemble(" " * 8, ("hint: ", "cyan"), plain(problem.hint)))
+
+
+def _window(line: str, column: int) -> tuple[str, int]:
+    """The part of a line around a column, and the column in it."""
+    line = line.replace("\t", " ")
+    start = max(0, column - _WIDEST // 2) if len(line) > _WIDEST else 0
+    return line[start : start + _WIDEST], column - start
+
+
+def _summary(file: DefinitionFile, problems: list[Problem]) -> None:
+    errors = sum(problem.severity == "error" for problem in problems)
+    warnings = len(problems) - errors
+    screen = console()
+    if not problems:
+        screen.print(f"{plain(file.name)}: no problems", style="green")
+    else:
+        counts = [
+            f"{count} {word}{'s' if count > 1 else ''}"
+            for count, word in ((errors, "error"), (warnings, "warning"))
+            if count
+        ]
+        screen.print(
+            f"{plain(file.name)}: {', '.join(counts)}", style="red" if errors else "yellow"
+        )
+
+
+def _as_json(file: DefinitionFile, problem: Problem) -> dict[str, Any]:
+    position = file.position(problem)
+    return {**problem.to_json(), "line": position.line, "column": position.column}
