@@ -1,4 +1,4 @@
-"""`opcode`: the MCP server when nobody sits at it, otherwise a command; nothing heavy is loaded before that is known."""
+"""`opcode`: the MCP server when nobody sits at it, otherwise a command; nothing heavy before that is known."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pydantic
 
 from opcode_core.actions import Action, Effect, Params
 from opcode_core.errors import LimitExceededError, ValidationError
-from opcode_core.jsonio import type_name, write_json
+from opcode_core.jsonio import read_json, type_name, write_json
 from opcode_core.model.problems import ProblemCode, pointer
 from opcode_core.references.resolve import text_of
 from opcode_core.references.tree import Node, child, secret_paths
@@ -67,10 +67,10 @@ class BoundAction:
             LimitExceededError: They are larger than `MAX_PARAMS_BYTES` as JSON.
         """
         if replacement is not None:
-            return self._checked(dict(replacement), coerce=False)
+            return self._checked(_own(dict(replacement)), coerce=False)
         if self.ready is not None:
             return self.ready
-        return self._checked(self.tree.resolve(variables), coerce=True)
+        return self._checked(_own(self.tree.resolve(variables)), coerce=True)
 
     @property
     def in_place(self) -> bool:
@@ -101,7 +101,6 @@ class BoundAction:
         return [*found, *({"kind": "secret", "value": name, "certain": True} for name in secrets)]
 
     def _checked(self, values: dict[str, Any], *, coerce: bool) -> Params:
-        _check_size(values)
         for _ in range(2):
             try:
                 return self.action.params.model_validate(values)
@@ -262,16 +261,27 @@ def _without_unions(issues: list[ParamIssue]) -> list[ParamIssue]:
     return list(by_path.values())
 
 
-def _check_size(values: dict[str, Any]) -> None:
-    if all(
-        isinstance(value, (int, float, bool, type(None)))
-        or (isinstance(value, str) and len(value) < _SMALL)
-        for value in values.values()
-    ):
-        return
-    size = len(write_json(values))
-    if size > MAX_PARAMS_BYTES:
+def _own(values: dict[str, Any]) -> dict[str, Any]:
+    """Values of the action's own: what it does to them changes no other step's output.
+
+    Raises:
+        LimitExceededError: They are larger than `MAX_PARAMS_BYTES` as JSON.
+        ValidationError: They are no JSON.
+    """
+    if all(_is_small(value) for value in values.values()):
+        return values
+    text = write_json(values)
+    if len(text) > MAX_PARAMS_BYTES:
         raise LimitExceededError(
-            f"the resolved parameters are {size} bytes of JSON: at most {MAX_PARAMS_BYTES}",
+            f"the resolved parameters are {len(text)} bytes of JSON: at most {MAX_PARAMS_BYTES}",
             {"limit": MAX_PARAMS_BYTES},
         )
+    return dict(read_json(text))
+
+
+def _is_small(value: Any) -> bool:
+    return (
+        len(value) < _SMALL
+        if isinstance(value, str)
+        else not isinstance(value, (dict, list, Mapping))
+    )

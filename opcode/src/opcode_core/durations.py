@@ -15,7 +15,7 @@ _UNITS = {
     "h": 3600.0,
     "d": 86400.0,
 }
-_PIECE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)")
+_PIECE = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d)")
 _WHOLE = re.compile(rf"(?:{_PIECE.pattern})+")
 MAX_SECONDS = 100 * 365 * 86400.0
 """The longest duration: a hundred years."""

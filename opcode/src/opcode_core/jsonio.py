@@ -22,8 +22,8 @@ MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 """Integers between these two are exact; beyond, they are refused."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89abAB]")
-_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.|\\\Z)*(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
 def parse_json(text: str | bytes, *, max_depth: int = MAX_DEPTH) -> Any:
@@ -110,13 +110,10 @@ def number_text(value: float) -> str:
     """
     if isinstance(value, int):
         return str(value)
-    if value.is_integer() and abs(value) < 1e21:  # noqa: PLR2004 - ECMA-262 switches to an exponent at 10^21
-        return str(int(value))
     text = repr(value)
     if "e" not in text:
-        return text
-    magnitude = abs(value)
-    if 1e-6 <= magnitude < 1e21:  # noqa: PLR2004 - between these ECMA-262 writes no exponent
+        return text.removesuffix(".0") if value else "0"
+    if 1e-6 <= abs(value) < 1e21:  # noqa: PLR2004 - between these ECMA-262 writes no exponent
         return format(Decimal(text), "f")
     mantissa, _, exponent = text.partition("e")
     return f"{mantissa.removesuffix('.0')}e{int(exponent):+d}"

@@ -88,11 +88,7 @@ class _File:
     values: Mapping[str, Any]
 
     def names(self, dotted: str) -> tuple[str, ...]:
-        value: Any = self.values
-        for part in dotted.split("."):
-            if not isinstance(value, Mapping) or part not in value:
-                return ()
-            value = value[part]
+        value = dict(_flatten(self.values)).get(dotted, [])
         if not _is_names(value):
             raise SettingsError(
                 f"{self.path} {pointer('', *dotted.split('.'))}: expected a list of names such as "
@@ -162,8 +158,11 @@ def _number(environment: Mapping[str, str], name: str, default: int, least: int,
     text = environment.get(name)
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise SettingsError(f"{name} is {text!r}: expected a whole number from {least} to {most}")
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    if not digits or not least <= int(text) <= most:
+        raise SettingsError(
+            f"{name} is {text[:40]!r}: expected a whole number from {least} to {most}"
+        )
     return int(text)
 
 

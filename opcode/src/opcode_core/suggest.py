@@ -4,17 +4,45 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from itertools import islice
+
+_MANY = 200
+"""Of more names than this, only those that look alike at a glance are compared."""
+_MOST = 20_000
+_CUTOFF = 0.7
+_PREFIX = 3
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The name that was most likely meant; None when none is near."""
-    pool = sorted(set(names))
-    lowered = {candidate.lower(): candidate for candidate in reversed(pool)}
-    found = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.7)
+    wanted = name.lower()
+    pool = list(islice(names, _MOST))
+    if len(pool) > _MANY:
+        pool = _alike(wanted, pool)
+    lowered = {candidate.lower(): candidate for candidate in sorted(pool, reverse=True)}
+    found = difflib.get_close_matches(wanted, lowered, n=1, cutoff=_CUTOFF)
     if found:
         return lowered[found[0]]
-    prefixed = [candidate for candidate in pool if len(name) > 2 and candidate.startswith(name)]  # noqa: PLR2004
+    prefixed = [
+        candidate
+        for candidate in sorted(pool)
+        if len(name) >= _PREFIX and candidate.startswith(name)
+    ]
     return prefixed[0] if prefixed else None
+
+
+def _alike(wanted: str, pool: list[str]) -> list[str]:
+    """At most `_MANY` names of about the same length that begin or end as this one does."""
+    size, slack = len(wanted), max(2, len(wanted) // 4)
+    head, tail = wanted[:2], wanted[-2:]
+    found = [
+        name
+        for name in pool
+        if -slack <= len(name) - size <= slack
+        and (name[:2].lower() == head or name[-2:].lower() == tail)
+    ]
+    found.sort(key=lambda name: (abs(len(name) - size), name))
+    return found[:_MANY]
 
 
 def hint_for(name: str, names: Iterable[str]) -> str | None:

@@ -47,6 +47,7 @@ class ReviewService:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one piece
 
     def do_GET(self) -> None:
         found = _PEOPLE.get(self.path)

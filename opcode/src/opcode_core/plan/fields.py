@@ -62,7 +62,7 @@ def check_object(
     for name, member in value.items():
         field = fields.get(name)
         if field is None:
-            problems.unknown_field(at, name, list(fields), list(value))
+            problems.unknown_field(at, name, fields, value)
         elif check_member(member, field, pointer(at, name), problems):
             good[name] = parse_duration(member) if field.kind == "duration" else member
     for name, field in fields.items():
@@ -107,9 +107,7 @@ def wrong_type(value: Any, kind: Kind, at: str, problems: Problems) -> None:
     elif kind == "array" and isinstance(value, str):
         hint, fix = "write it in brackets", [{"op": "replace", "path": at, "value": [value]}]
     elif kind == "string" and isinstance(value, (bool, int, float)):
-        from opcode_core.references.resolve import text_of
-
-        hint, fix = "write it in quotes", [{"op": "replace", "path": at, "value": text_of(value)}]
+        hint = "write it in quotes"
     problems.add(
         at, code, f"expected {_ARTICLES[kind]}, found {type_name(value)}", hint=hint, fix=fix
     )

@@ -63,12 +63,15 @@ def levels_of(edges: Edges) -> list[list[str]]:
         stack = [root]
         while stack:
             node = stack[-1]
-            waiting = [target for target in edges[node] if target not in level]
-            if waiting and node not in level:
-                stack.extend(waiting)
+            if node in level:
+                stack.pop()
                 continue
-            stack.pop()
-            level.setdefault(node, 1 + max((level[target] for target in edges[node]), default=0))
+            waiting = [target for target in edges[node] if target not in level]
+            if waiting:
+                stack.extend(waiting)
+            else:
+                stack.pop()
+                level[node] = 1 + max((level[target] for target in edges[node]), default=0)
     levels: list[list[str]] = [[] for _ in range(max(level.values(), default=0))]
     for node in edges:
         levels[level[node] - 1].append(node)

@@ -10,7 +10,7 @@ from opcode_core.model.problems import pointer
 from opcode_core.plan.graph import Ancestry, ancestry_of, find_cycles, levels_of
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.visibility import dependency_fix
-from opcode_core.suggest import did_you_mean, nearest
+from opcode_core.suggest import nearest
 
 
 @dataclass(slots=True)
@@ -67,13 +67,10 @@ def order_steps(steps: Sequence[RawStep], problems: Problems) -> Order:
         _check_fallback(step, by_id, problems)
     fallbacks: dict[str, tuple[str, ...]] = {}
     for step in steps:
-        if step.fallback in by_id and step.fallback != step.id:
+        if step.usable and step.fallback in by_id and step.fallback != step.id:
             target = str(step.fallback)
             fallbacks[target] = (*fallbacks.get(target, ()), step.id)
-    edges = {
-        step.id: list(dict.fromkeys([*step.depends_on, *fallbacks.get(step.id, ())]))
-        for step in by_id.values()
-    }
+    edges = {step.id: _waits(step, by_id, fallbacks) for step in by_id.values()}
     cycles = find_cycles(edges)
     for cycle in cycles:
         at = pointer(by_id[cycle[0]].at, "depends_on")
@@ -82,13 +79,25 @@ def order_steps(steps: Sequence[RawStep], problems: Problems) -> Order:
         return Order([], fallbacks, (), None)
     ancestry = ancestry_of(edges, levels_of(edges))
     walked = {
-        node: _without_fallbacks(step.depends_on, fallbacks)
-        for node, step in by_id.items()
-        if node not in fallbacks
+        node: _without_fallbacks(edges[node], fallbacks) for node in by_id if node not in fallbacks
     }
-    needed = {target for targets in walked.values() for target in targets}
+    needed = {
+        other for node in walked for other in _without_fallbacks(by_id[node].depends_on, fallbacks)
+    }
     last = tuple(node for node in walked if node not in needed)
     return Order(levels_of(walked), fallbacks, last, ancestry)
+
+
+def _waits(
+    step: RawStep, by_id: Mapping[str, RawStep], fallbacks: Mapping[str, tuple[str, ...]]
+) -> list[str]:
+    """What a step waits for: a fallback for what it stands in for, and that for what its fallback needs."""
+    primaries = fallbacks.get(step.id, ())
+    spare = by_id.get(step.fallback or "")
+    needed: list[str] = []
+    if spare is not None and spare is not step:
+        needed = [one for one in spare.depends_on if one not in fallbacks.get(spare.id, ())]
+    return list(dict.fromkeys([*step.depends_on, *primaries, *needed]))
 
 
 def _without_fallbacks(
@@ -124,11 +133,15 @@ def _check_dependencies(step: RawStep, by_id: Mapping[str, RawStep], problems: P
             fix = [{"op": "remove", "path": at}]
             problems.add(at, "INVALID_VALUE", f"`{target}` is in the list twice", fix=fix)
         elif target not in by_id:
-            meant = nearest(target, [other for other in by_id if other != step.id])
+            meant = (
+                None
+                if problems.full
+                else nearest(target, (other for other in by_id if other != step.id))
+            )
             problems.add(
                 at,
                 "UNKNOWN_STEP",
-                f"there is no step `{target}` in this list of steps{did_you_mean(target, [meant] if meant else [])}",
+                f"there is no step `{target}` in this list of steps",
                 hint=f"did you mean `{meant}`?" if meant else None,
                 fix=[{"op": "replace", "path": at, "value": meant}] if meant else None,
             )
@@ -153,7 +166,11 @@ def _check_fallback(step: RawStep, by_id: Mapping[str, RawStep], problems: Probl
     elif target == step.id:
         problems.add(at, "INVALID_VALUE", "a step cannot be its own fallback")
     elif target not in by_id:
-        meant = nearest(target, [other for other in by_id if other != step.id])
+        meant = (
+            None
+            if problems.full
+            else nearest(target, (other for other in by_id if other != step.id))
+        )
         problems.add(
             at,
             "UNKNOWN_STEP",

@@ -14,6 +14,7 @@ import pydantic
 from opcode_core.actions import Action, Params
 from opcode_core.binding import ParamIssue, describe
 from opcode_core.jsonio import read_json
+from opcode_core.logs import logger
 from opcode_core.model.problems import pointer
 from opcode_core.plan.problems import Problems
 from opcode_core.references import tree
@@ -56,6 +57,16 @@ def check_params(action: Action, node: tree.Node, at: str, problems: Problems) -
                 problems,
             )
         return None
+    except Exception as error:  # noqa: BLE001 - a validator of the plugin's own that cannot take what it was given
+        if not node.sources:
+            logger.warning(
+                "a plugin failed on parameters",
+                exc_info=error,
+                extra={"data": {"action": action.name}},
+            )
+            message = f"`{action.name}` failed on these parameters ({type(error).__name__}): see the server's log"
+            problems.add(at, "INVALID_VALUE", message)
+        return None
     return None if node.sources else ready
 
 
@@ -78,14 +89,15 @@ def _report(issue: ParamIssue, values: Any, names: list[str], at: str, problems:
     if issue.code != "MISSING_FIELD":
         for segment in issue.location:
             value = value[segment]
-        if isinstance(value, _Unknown) or (
+        unsure = isinstance(value, _Unknown) or (
             isinstance(value, _SomeText) and issue.code == "INVALID_VALUE"
-        ):
+        )
+        if unsure and issue.code != "UNKNOWN_FIELD":
             return
     path = at + issue.path
     if issue.code == "UNKNOWN_FIELD":
         if issue.path.count("/") == 1:
-            taken = list(values) if isinstance(values, Mapping) else []
+            taken = values if isinstance(values, Mapping) else ()
             problems.unknown_field(at, str(issue.location[-1]), names, taken)
         else:
             problems.add(path, "UNKNOWN_FIELD", issue.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Container
 from typing import Any
 
 from opcode_core.model.problems import Problem, ProblemCode, pointer
@@ -53,8 +54,13 @@ class Problems:
             )
         )
 
-    def unknown_field(self, at: str, name: str, known: list[str], taken: list[str]) -> None:
+    def unknown_field(
+        self, at: str, name: str, known: Collection[str], taken: Container[str]
+    ) -> None:
         """Keep the problem of a member that does not exist, with the one that was probably meant."""
+        if self.full:
+            self._beyond += 1
+            return
         meant = nearest(name, known)
         fix = None
         if meant is not None and meant not in taken:
@@ -79,6 +85,11 @@ class Problems:
             hint=f"did you mean `{meant}`?" if meant else None,
             fix=[{"op": "replace", "path": at, "value": meant}] if meant else None,
         )
+
+    @property
+    def full(self) -> bool:
+        """Whether no more problems are kept, so that nobody need look for their hints."""
+        return len(self._found) >= MOST
 
     @property
     def count(self) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from opcode_core.expressions import Expression, ExpressionSyntaxError
+from opcode_core.expressions import Expression, ExpressionEngine, ExpressionSyntaxError
+from opcode_core.logs import logger
 from opcode_core.model.problems import pointer
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.visibility import Place
@@ -51,7 +52,7 @@ class References:
                 self.compile(item, pointer(at, index), place) for index, item in enumerate(value)
             ]
             if all(_is_literal(node) for node in nodes):
-                return tree.literal(value)
+                return tree.literal([_value(node) for node in nodes])
             return tree.Array(tuple(nodes), _union(nodes))
         return tree.Literal(value)
 
@@ -100,7 +101,7 @@ class References:
             members.append((name, self.compile(member, pointer(at, name), place)))
         nodes = [node for _, node in members]
         if all(_is_literal(node) for node in nodes):
-            return tree.literal(dict(value))
+            return tree.literal({name: _value(node) for name, node in members})
         return tree.Object(tuple(members), _union(nodes))
 
     def _text(self, text: str, at: str, place: Place) -> tree.Node:
@@ -146,14 +147,22 @@ class References:
         good = [place.check(read, at, self._problems) for read in compiled.reads]
         return compiled if all(good) else None
 
+    def _engine(self, name: str) -> ExpressionEngine | ExpressionSyntaxError | None:
+        try:
+            return self._registry.engine(name)
+        except Exception as error:  # noqa: BLE001 - a plugin's own fault is a problem like any other
+            return _engine_failed(name, error)
+
     def _compile(
         self, source: str, engine_name: str, *, inside_braces: bool
     ) -> Expression | ExpressionSyntaxError:
         key = (engine_name, source, inside_braces)
         found = self._compiled.get(key)
         if found is None:
-            engine = self._registry.engine(engine_name)
-            if engine is None:
+            engine = self._engine(engine_name)
+            if isinstance(engine, ExpressionSyntaxError):
+                found = engine
+            elif engine is None:
                 names = self._registry.engine_names()
                 found = ExpressionSyntaxError(
                     f"there is no expression engine `{engine_name}`{did_you_mean(engine_name, names)}; "
@@ -164,12 +173,26 @@ class References:
                     found = engine.compile(source, extra=_LOOP_TOO if inside_braces else _NO_EXTRA)
                 except ExpressionSyntaxError as error:
                     found = error
+                except Exception as error:  # noqa: BLE001 - a plugin's own fault is a problem like any other
+                    found = _engine_failed(engine_name, error)
             self._compiled[key] = found
         return found
 
 
+def _engine_failed(name: str, error: Exception) -> ExpressionSyntaxError:
+    logger.warning("an expression engine failed", exc_info=error, extra={"data": {"engine": name}})
+    return ExpressionSyntaxError(
+        f"the engine `{name}` failed on it ({type(error).__name__}): see the server's log"
+    )
+
+
 def _is_literal(node: tree.Node) -> bool:
     return isinstance(node, (tree.Literal, tree.LiteralStructure)) and not node.sources
+
+
+def _value(node: tree.Node) -> Any:
+    """The value of a literal: as written, but for its escaped references."""
+    return node.resolve({})
 
 
 def _union(nodes: list[tree.Node]) -> frozenset[str]:

@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 import jsonschema_rs
 
-from opcode_core.jsonio import type_name
+from opcode_core.errors import OpcodeError
+from opcode_core.jsonio import type_name, write_json
 from opcode_core.model.definition import SchemaCheck
 from opcode_core.model.problems import pointer
 from opcode_core.plan.problems import Problems
@@ -56,13 +57,18 @@ def compile_schema(schema: Any, problems: Problems) -> SchemaCheck | None:
             pattern_options=jsonschema_rs.RegexOptions(size_limit=_PATTERN_BYTES),
         )
     except ValueError as error:
-        problems.add("", "BAD_SCHEMA", f"the schema cannot be used: {str(error).splitlines()[0]}")
+        path = pointer("", *getattr(error, "instance_path", ()))
+        problems.add(path, "BAD_SCHEMA", f"the schema cannot be used: {str(error).splitlines()[0]}")
         return None
     return functools.partial(_errors, validator, math.isfinite(weigh(schema, _LIGHT)))
 
 
 def _faults(schema: Any) -> list[tuple[str, str]]:
     """What is wrong with a schema, before anything is compiled: `(path, message)`."""
+    try:
+        write_json(schema)
+    except OpcodeError as error:
+        return [("", error.message)]
     remote = _remote_references(schema)
     if remote:
         return [

@@ -10,6 +10,7 @@ from opcode_core.actions import Action
 from opcode_core.binding import BoundAction
 from opcode_core.errors import ActionUnavailableError
 from opcode_core.expressions import Expression
+from opcode_core.logs import logger
 from opcode_core.model.problems import Problem, pointer
 from opcode_core.plan.order import RawStep
 from opcode_core.plan.params import ParamsSource, check_params
@@ -77,8 +78,17 @@ class DefinedStep:
         ready = check_params(action, node, at, self._problems)
         if action.check is not None:
             source = ParamsSource(raw, node, at, self._compile_at)
-            for problem in action.check(source):
-                self._problems.report(problem)
+            try:
+                for problem in action.check(source):
+                    self._problems.report(problem)
+            except Exception as error:  # noqa: BLE001 - a plugin's own fault is a problem like any other
+                logger.warning(
+                    "a plugin's check failed",
+                    exc_info=error,
+                    extra={"data": {"action": action.name}},
+                )
+                message = f"the check of `{action.name}` failed ({type(error).__name__}): see the server's log"
+                self._problems.add(at, "INVALID_VALUE", message)
         return BoundAction(
             action, node, ready if ready is not None and _is_flat(ready) else None, is_quick(node)
         )
@@ -119,7 +129,7 @@ class DefinedStep:
             self._problems.add(
                 at,
                 "ACTION_UNAVAILABLE",
-                error.message,
+                error.message.partition("; did you mean")[0],
                 hint=f"did you mean `{meant}`?" if meant else None,
                 fix=[{"op": "replace", "path": at, "value": meant}] if meant else None,
             )

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from opcode_core.expressions import Expression
 from opcode_core.jsonio import type_name
+from opcode_core.logs import logger
 from opcode_core.model.definition import PlannedStep, RetryPolicy, StepList, Strategy
 from opcode_core.model.problems import pointer
 from opcode_core.plan.fields import Field, check_member, check_object
@@ -155,7 +156,15 @@ class StepCompiler:
             return None
         self._check_own_fields(step, kind)
         source = DefinedStep(step, place, self._registry, self._references, self._problems)
-        compiled = kind(source)
+        try:
+            compiled = kind(source)
+        except Exception as error:  # noqa: BLE001 - a plugin's own fault is a problem like any other
+            logger.warning(
+                "a step type failed on a step", exc_info=error, extra={"data": {"type": kind.name}}
+            )
+            message = f"the step type `{kind.name}` failed on it ({type(error).__name__}): see the server's log"
+            self._problems.add(step.at, "INVALID_VALUE", message)
+            return None
         handler = step.good.get("on_error", {})
         return PlannedStep(
             id=step.id,

@@ -10,7 +10,7 @@ from opcode_core.expressions import ReadPath
 from opcode_core.model.problems import pointer
 from opcode_core.plan.problems import Problems
 from opcode_core.references.parse import NAMESPACES, path_text
-from opcode_core.suggest import did_you_mean, hint_for, listing, nearest
+from opcode_core.suggest import hint_for, listing, nearest
 
 WORKFLOW_FIELDS = (
     *("run_id", "name", "template_name", "template_version"),
@@ -130,11 +130,11 @@ class Place:
         names = self.steps.names()
         known = step_id if step_id in names else step_id.partition(".")[0]
         if known not in names:
-            meant = nearest(step_id, names)
+            meant = None if problems.full else nearest(step_id, names)
             problems.add(
                 at,
                 "UNKNOWN_REFERENCE",
-                f"there is no step `{step_id}`{did_you_mean(step_id, names)}",
+                f"there is no step `{step_id}`",
                 hint=f"did you mean `steps.{meant}`?" if meant else None,
             )
         elif not self.steps.is_settled(known):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import importlib.metadata
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -57,9 +58,9 @@ class _Found:
 
     def named_by(self, patterns: Iterable[str]) -> bool:
         return any(
-            fnmatch.fnmatchcase(own, pattern)
+            fnmatch.fnmatchcase(self.name, pattern)
+            or fnmatch.fnmatchcase(self.distribution, _normalised(pattern))
             for pattern in patterns
-            for own in (self.name, self.distribution)
         )
 
     def record(self, status: PluginStatus, reason: str = "") -> PluginRecord:
@@ -100,7 +101,7 @@ def _find() -> list[_Found]:
     found: dict[tuple[str, str], _Found] = {}
     for entry in importlib.metadata.entry_points(group=hookspecs.GROUP):
         if entry.dist is not None:
-            name = entry.dist.name.lower().replace("_", "-")
+            name = _normalised(entry.dist.name)
             found.setdefault(
                 (entry.name, name), _Found(entry.name, name, entry.dist.version, entry)
             )
@@ -108,6 +109,11 @@ def _find() -> list[_Found]:
         found.values(),
         key=lambda one: (RESERVED.get(one.name) != one.distribution, one.name, one.distribution),
     )
+
+
+def _normalised(distribution: str) -> str:
+    """The name of a distribution as PEP 503 compares names."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def _decide(found: _Found, settings: Settings) -> PluginRecord | None:
@@ -134,7 +140,9 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: _Found) -> P
         plugin = found.entry.load()
         manager.register(plugin, name=found.name)
         manager.check_pending()
-        registry.take(_contribution(manager, plugin, found.name))
+        contribution = _contribution(manager, plugin, found.name)
+        _refuse_reserved(contribution, found)
+        registry.take(contribution)
     except NameTakenError as error:
         _unregister(manager, found.name)
         return found.record("refused", str(error))
@@ -145,6 +153,14 @@ def _load(manager: pluggy.PluginManager, registry: Registry, found: _Found) -> P
         logger.debug("plugin failed", exc_info=True)
         return found.record("failed", f"{type(error).__name__}: {error}")
     return found.record("loaded")
+
+
+def _refuse_reserved(contribution: Contribution, found: _Found) -> None:
+    """Refuse actions of a family that belongs to another distribution, also when that is disabled or not installed."""
+    for action in contribution.actions:
+        family = action.name.partition(".")[0]
+        if RESERVED.get(family, found.distribution) != found.distribution:
+            raise NameTakenError("action", action.name, family, found.name)
 
 
 def _contribution(manager: pluggy.PluginManager, plugin: Any, name: str) -> Contribution:

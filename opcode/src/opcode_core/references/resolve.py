@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from opcode_core.errors import InterpolationError
@@ -10,6 +11,7 @@ from opcode_core.jsonio import compact_json, number_text, type_name
 from opcode_core.references.parse import Path, path_text
 from opcode_core.suggest import did_you_mean, listing
 
+_MOST_NAMES = 1000
 _NOTHING: Mapping[Any, Any] = {}
 
 
@@ -45,7 +47,7 @@ def missing(value: Any, path: Path, position: int) -> InterpolationError:
     before, segment = path_text(path[:position]), path[position]
     whole = path_text(path)
     if isinstance(value, Mapping):
-        names = [str(name) for name in value]
+        names = [str(name) for name in islice(value, _MOST_NAMES)]
         found = (
             f"it has {listing(names)}{did_you_mean(str(segment), names)}"
             if names
