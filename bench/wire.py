@@ -131,14 +131,17 @@ def _starts(count: int) -> list[Figure]:
             server.ask("tools/call", {"name": "opcode.query", "arguments": {"resource": "jobs"}})
             answers.append(time.perf_counter() - began)
             server.end()
-        command = [sys.executable, "-m", "opcode_core", "version"]
-        versions.append(
-            _timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
-        )  # noqa: B023
+        versions.append(_timed(_say_version))
     return [
         figure("cold start to the first answer", answers),
         figure("opcode version, whole process", versions),
     ]
+
+
+def _say_version() -> None:
+    subprocess.run(
+        [sys.executable, "-m", "opcode_core", "version"], check=True, stdout=subprocess.DEVNULL
+    )
 
 
 def _memory() -> list[Figure]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-FILES = ("README.md", "CHANGELOG.md", "pyproject.toml", "CONTRIBUTING.md", "LICENSE")
+FILES = ("README.md", "pyproject.toml", "LICENSE")
 _PEOPLE = {
     "/reviewers/docs": {"team": "docs", "people": ["Ada", "Grace"], "needs": 1},
     "/reviewers/build": {"team": "build", "people": ["Ken", "Barbara", "Edsger"], "needs": 2},
@@ -65,7 +65,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def find_folder() -> Path:
     """The checkout we stand in, or this package's own folder."""
     here = Path.cwd()
-    return here if all((here / name).is_file() for name in FILES[:3]) else Path(__file__).parent
+    return here if all((here / name).is_file() for name in FILES) else Path(__file__).parent
 
 
 def files_in(folder: Path) -> list[str]:
