@@ -244,11 +244,17 @@ def test_a_second_signal_ends_it_at_once(wire: Wire) -> None:
 
 def test_a_cancelled_request_leaves_the_workflow_running(wire: Wire) -> None:
     wire.define(sleep(1))
-    wire.request("tools/call", {"name": "opcode.run", "arguments": {"template_name": "t", "agent_id": "me"}}, "run")
+    wire.request(
+        "tools/call",
+        {"name": "opcode.run", "arguments": {"template_name": "t", "agent_id": "me"}},
+        "run",
+    )
     workflows: list[dict[str, Any]] = []
     while not workflows:
         workflows = wire.call("query", resource="workflows")["structuredContent"]["workflows"]
-    wire.raw(b'{"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "run"}}\n')
+    wire.raw(
+        b'{"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "run"}}\n'
+    )
     status = wire.call("status", workflow_id=workflows[0]["workflow_id"], wait_ms=10_000)
     assert status["structuredContent"]["status"] == "completed"
     assert wire.end() == 0

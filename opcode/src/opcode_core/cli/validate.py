@@ -6,11 +6,13 @@ from typing import Any
 
 from opcode_core.cli.files import DefinitionFile, read_definition
 from opcode_core.cli.listing import load_registry
+from opcode_core.cli.positions import Position
 from opcode_core.cli.text import BAD_USAGE, console, plain, print_json
 from opcode_core.model.problems import Problem
 from opcode_core.plan.compile import diagnose
 
 _WIDEST = 110
+_MARGIN = 9
 
 
 def validate_file(name: str, *, as_json: bool) -> None:
@@ -36,8 +38,11 @@ def show_problems(file: DefinitionFile, problems: list[Problem], *, stderr: bool
     from rich.text import Text
 
     screen = console(stderr=stderr)
-    for problem in problems:
-        position = file.position(problem)
+    width = min(_WIDEST, screen.width - _MARGIN) if screen.is_terminal else _WIDEST
+    placed = sorted(
+        ((file.position(problem), problem) for problem in problems), key=lambda one: _order(one[0])
+    )
+    for position, problem in placed:
         colour = "red" if problem.severity == "error" else "yellow"
         where = f"{file.name}:{position.line}:{position.column}"
         screen.print(
@@ -51,7 +56,7 @@ def show_problems(file: DefinitionFile, problems: list[Problem], *, stderr: bool
                 plain(problem.message),
             )
         )
-        source, column = _window(file.line(position.line), position.column)
+        source, column = _window(file.line(position.line), position.column, width)
         number = f"{position.line:5} | "
         screen.print(Text.assemble((number, "dim"), plain(source)))
         screen.print(Text.assemble((" " * 5 + " | ", "dim"), " " * (column - 1), ("^", colour)))
@@ -59,11 +64,15 @@ def show_problems(file: DefinitionFile, problems: list[Problem], *, stderr: bool
             screen.print(Text.assemble(" " * 8, ("hint: ", "cyan"), plain(problem.hint)))
 
 
-def _window(line: str, column: int) -> tuple[str, int]:
-    """The part of a line around a column, and the column in it."""
+def _order(position: Position) -> tuple[int, int]:
+    return position.line, position.column
+
+
+def _window(line: str, column: int, width: int) -> tuple[str, int]:
+    """The part of a line around a column that is no wider than this, and the column in it."""
     line = line.replace("\t", " ")
-    start = max(0, column - _WIDEST // 2) if len(line) > _WIDEST else 0
-    return line[start : start + _WIDEST], column - start
+    start = max(0, min(column - width // 2, len(line) - width))
+    return line[start : start + width], column - start
 
 
 def _summary(file: DefinitionFile, problems: list[Problem]) -> None:
