@@ -43,13 +43,15 @@ class Service:
         registry: What the plugins brought.
     """
 
-    def __init__(self, store: Store, registry: Registry, engine: Engine, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, registry: Registry, engine: Engine, clock: Clock, working_directory: str
+    ) -> None:
         self.registry = registry
         self._store = store
         self._engine = engine
         self._clock = clock
         self._templates = Templates(store, registry)
-        self._working_directory = str(Path.cwd())
+        self._working_directory = working_directory
         self._keys: dict[tuple[str, str], RunningWorkflow] = {}
 
     async def drain(self) -> None:
@@ -313,7 +315,8 @@ async def open_service(
         StoreError: The database cannot be used.
     """
     clock = clock or SystemClock()
-    registry = registry or load_plugins(settings)
+    registry = registry or await asyncio.to_thread(load_plugins, settings)
+    working_directory = str(await asyncio.to_thread(Path.cwd))
     store = await open_store(settings.db_path, settings.durability)
     try:
         unfinished = await store.count_unfinished()
@@ -323,7 +326,7 @@ async def open_service(
                 extra={"data": {"count": unfinished}},
             )
         engine = Engine(store, settings, clock)
-        service = Service(store, registry, engine, clock)
+        service = Service(store, registry, engine, clock, working_directory)
         try:
             yield service
         finally:

@@ -42,7 +42,7 @@ class ProcessResources:
         self.slots = asyncio.Semaphore(settings.pool_size)
         self.action_threads = ThreadPoolExecutor(settings.pool_size, "opcode-action")
         self.expression_threads = ThreadPoolExecutor(_EXPRESSION_THREADS, "opcode-expression")
-        self.protected = _identities_of(store.files())
+        self.protected: frozenset[tuple[int, int]] = frozenset()
         self.closing = asyncio.Event()
         self._shared: dict[str, tuple[Any, Callable[[Any], Awaitable[None]]]] = {}
 

@@ -119,7 +119,7 @@ async def open_database(path: Path, durability: Literal["full", "normal"]) -> Da
     Raises:
         StoreError: It cannot be used: no such folder, no database, damaged, newer than this program, read-only.
     """
-    _prepare_file(path)
+    await asyncio.to_thread(_prepare_file, path)
     try:
         writer, inner = await _connect(path, _WorkConnection)
     except sqlite3.Error as error:
@@ -186,16 +186,12 @@ def _prepare_file(path: Path) -> None:
 
 
 async def _migrate(database: Database) -> None:
-    scripts = sorted(
-        (
-            file
-            for file in (resources.files(__package__) / "migrations").iterdir()
-            if file.name.endswith(".sql")
-        ),
-        key=lambda file: file.name,
-    )
-
     def run(connection: sqlite3.Connection) -> None:
+        folder = resources.files(__package__) / "migrations"
+        scripts = sorted(
+            (file for file in folder.iterdir() if file.name.endswith(".sql")),
+            key=lambda file: file.name,
+        )
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > len(scripts):
             raise StoreError(
