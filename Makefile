@@ -3,14 +3,17 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+UV ?= $(if $(wildcard $(BIN)/uv),$(BIN)/uv,uv)
+EXPORT := $(UV) export --quiet --all-packages --no-emit-workspace --no-header --no-annotate --format requirements.txt
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check # errors only
 MEMBERS := opcode $(sort $(wildcard plugins/opcode-*))
 PROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all check lint format demo bench lock dist clean
+.PHONY: help setup test test-all check check-others lint format demo bench lock dist clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the environment: pinned requirements, then every package of this repository
 
@@ -19,9 +22,9 @@ $(READY): requirements/dev.lock $(PROJECTS)
 		{ echo "OPCODE needs Python 3.11 or newer; say which with PYTHON=python3.12 make ..." >&2; exit 2; }
 	@echo "setting up $(VENV) with $$($(PYTHON) --version)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-		$(foreach member,$(MEMBERS),-e ./$(member))
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@$(PIP) install --no-deps --no-build-isolation $(foreach member,$(MEMBERS),-e ./$(member)) -e .
+	@$(BIN)/python -m compileall -q $(addsuffix /src,$(MEMBERS)) # pip does it for wheels only; the first start is half as long
 	@touch $@
 
 test: lint check ## set everything up, then lint and every test
@@ -29,19 +32,23 @@ test: lint check ## set everything up, then lint and every test
 check: $(READY) ## the tests alone
 	@$(BIN)/python -m pytest -q
 
-test-all: test ## the tests on 3.12 and 3.13 too, where they are installed
+test-all: test check-others ## the same, and the tests on the other Pythons
+
+check-others: ## the tests alone on Python 3.12 and 3.13, where they are installed
 	@for version in 3.12 3.13; do \
-		if command -v python$$version >/dev/null && python$$version -c '' 2>/dev/null; then \
-			echo "tests on Python $$version"; \
-			$(MAKE) --no-print-directory check PYTHON=python$$version VENV=.venv-$$version || exit 1; \
-		else echo "Python $$version is not installed here"; fi; \
+		python=python$$version; \
+		$$python -c '' 2>/dev/null || \
+			python=$$(ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version".*/bin/python 2>/dev/null | tail -n 1); \
+		[ -n "$$python" ] || { echo "Python $$version is not installed here"; continue; }; \
+		echo "tests on $$($$python --version)"; \
+		$(MAKE) --no-print-directory check PYTHON="$$python" VENV=.venv-$$version || exit 1; \
 	done
 
 lint: $(READY) ## ruff, mypy and the import contracts
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary
-	@PYTHONPATH=. $(BIN)/lint-imports --no-cache > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
+	@$(BIN)/lint-imports --no-cache > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
 
 format: $(READY) ## lay the code out and mend what ruff can mend
 	@$(BIN)/ruff check --quiet --fix . || true
@@ -53,20 +60,21 @@ demo: $(READY) ## set everything up, then run a workflow on this repository's ow
 bench: $(READY) ## measure: durable workflows, the wire, start-up, memory
 	@$(BIN)/python bench/run.py
 
-lock: ## choose the pins anew; needs uv
-	uv export --all-packages --group dev --no-emit-workspace --no-header --no-annotate \
-		--format requirements.txt --output-file requirements/dev.lock > /dev/null
-	rm -f uv.lock
+lock: ## choose the pins anew; needs uv, which reads its index settings from the environment
+	$(EXPORT) --group dev --output-file requirements/dev.lock > /dev/null
+	$(EXPORT) --no-dev --output-file requirements/runtime.lock > /dev/null
+	@rm -f uv.lock # it would record the address of the index
 
+dist: export OPCODE_RELEASE = 1
 dist: $(READY) ## build the wheels of a release into dist/
 	@rm -rf dist && mkdir dist
 	@for member in . $(MEMBERS); do \
-		OPCODE_RELEASE=1 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-			--wheel-dir dist ./$$member || exit 1; \
+		$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist ./$$member || exit 1; \
 	done
-	@for wheel in dist/*.whl; do \
-		! unzip -p $$wheel '*/METADATA' | grep -q 'file://' || { echo "$$wheel depends on a path" >&2; exit 1; }; \
-	done
+	@$(BIN)/python -c 'import sys, zipfile; \
+		texts = {(w, n): zipfile.ZipFile(w).read(n) for w in sys.argv[1:] for n in zipfile.ZipFile(w).namelist()}; \
+		sys.exit("".join(f"{w} depends on a path\n" for (w, n), t in texts.items() if n.endswith("/METADATA") and b"file://" in t))' \
+		dist/*.whl
 	@ls dist
 
 clean: ## remove what make made

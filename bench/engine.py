@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from measure import Figure, figure, single
 from opcode_core.model.requests import DefineRequest, RunRequest
-from opcode_core.service import Service, open_service
+from opcode_core.opening import open_service
+from opcode_core.service import Service
 from opcode_core.settings import Settings
 from shapes import parallel, registry, sequential
 

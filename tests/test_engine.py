@@ -21,9 +21,10 @@ from opcode_core.model.requests import (
     SignalRequest,
     StatusRequest,
 )
+from opcode_core.opening import open_service
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import Contribution, Registry
-from opcode_core.service import Service, open_service
+from opcode_core.service import Service
 from opcode_core.settings import Settings
 from opcode_core.store.sqlite import views
 from opcode_core.store.sqlite.database import Database

@@ -10,10 +10,10 @@ import pytest
 from opcode_core.errors import ValidationError
 from opcode_core.model.problems import Problem
 from opcode_core.model.requests import DefineRequest, RunRequest
+from opcode_core.opening import open_service
 from opcode_core.plan.compile import diagnose
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import Registry
-from opcode_core.service import open_service
 from opcode_core.settings import Settings
 
 

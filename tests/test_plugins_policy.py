@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from opcode_core.errors import ActionUnavailableError
 from opcode_core.model.requests import DefineRequest, QueryRequest, RunRequest
+from opcode_core.opening import open_service
 from opcode_core.plan.compile import diagnose
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import PluginRecord, Registry
-from opcode_core.service import open_service
 from opcode_core.settings import Settings, load_settings
 
 Install = Callable[..., Path]

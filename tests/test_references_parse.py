@@ -186,4 +186,4 @@ def test_any_text_can_be_written_so_that_it_is_literal(text: str) -> None:
 def test_large_texts_are_read_in_one_go(text: str) -> None:
     begin = time.perf_counter()
     assert parse_text(text)
-    assert time.perf_counter() - begin < 2.0
+    assert time.perf_counter() - begin < 15.0

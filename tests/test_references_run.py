@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings as hypothesis_settings, strategies as st
 from opcode_core import Effect, Params, action
 from opcode_core.model.requests import DefineRequest, RunRequest, StatusRequest
+from opcode_core.opening import open_service
 from opcode_core.plugins.registry import Contribution, Registry
-from opcode_core.service import Service, open_service
+from opcode_core.service import Service
 from opcode_core.settings import Settings
 from opcode_steps.action import ActionStep
 from pydantic import Field

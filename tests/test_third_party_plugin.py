@@ -115,7 +115,7 @@ SCRIPT = """
     import asyncio, json
     from pathlib import Path
     from opcode_core.model.requests import DefineRequest, QueryRequest, RunRequest
-    from opcode_core.service import open_service
+    from opcode_core.opening import open_service
     from opcode_core.settings import Settings
 
     STEPS = [

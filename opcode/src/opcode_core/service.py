@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-from opcode_core.clock import Clock, SystemClock, iso_time, to_micros
-from opcode_core.engine.engine import Engine, RunningWorkflow, StartRequest
+from opcode_core.clock import Clock, iso_time, to_micros
+from opcode_core.engine.engine import CLOSE_SECONDS, Engine, RunningWorkflow, StartRequest
 from opcode_core.errors import ConflictError, NotFoundError, ValidationError
 from opcode_core.inputs import resolve_inputs
-from opcode_core.logs import logger
 from opcode_core.model.answers import plan_answer, workflow_answer
 from opcode_core.model.definition import Plan, TemplateVersion
 from opcode_core.model.events import Event
@@ -25,19 +21,16 @@ from opcode_core.model.requests import (
     StatusRequest,
 )
 from opcode_core.model.state import FINISHED, WorkflowState
-from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import Registry
 from opcode_core.queries import run_query
-from opcode_core.settings import Settings
 from opcode_core.store.protocol import NewTemplate, Store
-from opcode_core.store.sqlite.store import open_store
 from opcode_core.templates import Templates, name_problems, step_ids, summary
 
 _MOST_EVENTS = 500
 
 
 class Service:
-    """The verbs: define, run, status, signal, query; made by `open_service`.
+    """The verbs: define, run, status, signal, query; made by `opening.open_service`.
 
     Attributes:
         registry: What the plugins brought.
@@ -54,9 +47,9 @@ class Service:
         self._working_directory = working_directory
         self._keys: dict[tuple[str, str], RunningWorkflow] = {}
 
-    async def drain(self) -> None:
-        """Take no new runs, let running steps finish for up to ten seconds, store everything."""
-        await self._engine.close()
+    async def drain(self, grace: float = CLOSE_SECONDS) -> None:
+        """Take no new runs, let running steps finish for up to `grace` seconds, store everything."""
+        await self._engine.close(grace)
 
     def close(self) -> None:
         """Let go of what the service itself holds; store and engine are its maker's."""
@@ -298,39 +291,3 @@ class Service:
 
     async def _template_of(self, state: WorkflowState) -> TemplateVersion:
         return await self._templates.find(state.template_name, state.template_version)
-
-
-@asynccontextmanager
-async def open_service(
-    settings: Settings, *, clock: Clock | None = None, registry: Registry | None = None
-) -> AsyncIterator[Service]:
-    """The whole product on one database, closed in order at the end.
-
-    Args:
-        settings: The settings.
-        clock: What time it is; the machine's by default.
-        registry: What plugins brought; loaded by the settings by default.
-
-    Raises:
-        StoreError: The database cannot be used.
-    """
-    clock = clock or SystemClock()
-    registry = registry or await asyncio.to_thread(load_plugins, settings)
-    working_directory = str(await asyncio.to_thread(Path.cwd))
-    store = await open_store(settings.db_path, settings.durability)
-    try:
-        unfinished = await store.count_unfinished()
-        if unfinished:
-            logger.warning(
-                "workflows were interrupted and stay as they are: this version does not resume them",
-                extra={"data": {"count": unfinished}},
-            )
-        engine = Engine(store, settings, clock)
-        service = Service(store, registry, engine, clock, working_directory)
-        try:
-            yield service
-        finally:
-            await engine.close()
-            service.close()
-    finally:
-        await store.close()

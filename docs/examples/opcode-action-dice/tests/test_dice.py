@@ -11,7 +11,7 @@ from opcode_action_dice.pips import PipsEngine
 from opcode_action_dice.roll import RollParams, roll
 from opcode_core import ExpressionSyntaxError
 from opcode_core.model.requests import DefineRequest, RunRequest
-from opcode_core.service import open_service
+from opcode_core.opening import open_service
 from opcode_core.settings import Settings
 
 

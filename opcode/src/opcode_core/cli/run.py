@@ -31,9 +31,10 @@ from opcode_core.jsonio import parse_json
 from opcode_core.logs import configure
 from opcode_core.model.events import Event
 from opcode_core.model.requests import DefineRequest, RunRequest, SignalRequest
+from opcode_core.opening import open_service
 from opcode_core.plan.compile import diagnose
 from opcode_core.plugins.discovery import load_plugins
-from opcode_core.service import Service, open_service
+from opcode_core.service import Service
 from opcode_core.settings import Settings, SettingsError, load_settings
 
 _AGENT = "command-line"

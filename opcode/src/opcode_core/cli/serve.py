@@ -34,7 +34,7 @@ async def _serve(settings: Settings) -> None:
     from opcode_core.mcp.server import build_server
     from opcode_core.mcp.stdio import serve_stdio
     from opcode_core.mcp.tools import ToolCalls
-    from opcode_core.service import open_service
+    from opcode_core.opening import open_service
 
     async with open_service(settings) as service:
         server = build_server(ToolCalls(service), core_version(), settings.tool_names)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import json
 import os
 import signal
 import stat
@@ -21,31 +20,29 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from mcp import types
 from mcp.server.lowlevel import Server
 from mcp.shared.message import ServerMessageMetadata, SessionMessage
-from pydantic import ValidationError as ShapeError
 
-from opcode_core.errors import OpcodeError
-from opcode_core.jsonio import MAX_DEPTH, parse_json
 from opcode_core.logs import logger
+from opcode_core.mcp.messages import read_message
 
 MAX_LINE = 16 << 20
 """How long a line may be, in bytes."""
-_ENVELOPE_DEPTH = 4
-"""How deep arguments stand in a message."""
 _CHUNK = 1 << 16
 _PENDING_ANSWERS = 64
 _FINAL_SECONDS = 10.0
+_FIRST_SECONDS = 2.0
 
 Incoming = SessionMessage | Exception
 
 
-async def serve_stdio(server: Server[Any], stop: Callable[[], Awaitable[None]]) -> None:
+async def serve_stdio(server: Server[Any], stop: Callable[[float], Awaitable[None]]) -> None:
     """Serve until the end of input, SIGTERM or SIGINT; then stop in order. A second signal ends the process at once.
 
     Calls that were read before the end are answered, if what they wait for ends within the grace that `stop` gives.
 
     Args:
         server: The MCP server.
-        stop: Called once when no more calls are taken; returns when nothing runs any more.
+        stop: Called once when no more calls are taken, with the seconds that running steps may still have; returns when
+            nothing runs any more.
     """
     reader_fd, writer_fd = _take_wire()
     ending = asyncio.Event()
@@ -60,13 +57,16 @@ async def serve_stdio(server: Server[Any], stop: Callable[[], Awaitable[None]]) 
         )
         reading = tasks.create_task(_read_all(reader_fd, to_server, open_calls, ending))
         await ending.wait()
+        input_ended = reading.done()
         reading.cancel()
         await asyncio.wait((reading,))
-        stopping = tasks.create_task(_stop(stop))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FINAL_SECONDS + 2):
-                await stopping
-                await open_calls.all_answered()
+        if (
+            input_ended
+        ):  # what was read to the end may still begin: `printf … | opcode` is a conversation too
+            await open_calls.all_answered(_FIRST_SECONDS)
+        stopping = tasks.create_task(_stop(stop, _FINAL_SECONDS - _FIRST_SECONDS * input_ended))
+        await asyncio.wait((stopping,), timeout=_FINAL_SECONDS + 1)
+        await open_calls.all_answered(1.0)
         await to_server.aclose()
         await asyncio.wait((serving,), timeout=2)
         for task in (serving, stopping):
@@ -76,8 +76,8 @@ async def serve_stdio(server: Server[Any], stop: Callable[[], Awaitable[None]]) 
         writing.cancel()
 
 
-async def _stop(stop: Callable[[], Awaitable[None]]) -> None:
-    await stop()
+async def _stop(stop: Callable[[float], Awaitable[None]], grace: float) -> None:
+    await stop(grace)
 
 
 class _OpenCalls:
@@ -104,8 +104,11 @@ class _OpenCalls:
         if not self._open:
             self._none.set()
 
-    async def all_answered(self) -> None:
-        await self._none.wait()
+    async def all_answered(self, seconds: float) -> None:
+        """Wait until all are answered, for so long at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._none.wait()
 
 
 def _take_wire() -> tuple[int, int]:
@@ -195,60 +198,6 @@ async def _skip_line(reader: asyncio.StreamReader) -> None:
 def _can_be_polled(descriptor: int) -> bool:
     mode = os.fstat(descriptor).st_mode
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
-
-
-def read_message(line: bytes) -> SessionMessage | None:
-    """Read one line.
-
-    A call whose arguments cannot be taken as they are (NaN, a key twice, half a surrogate pair, an integer beyond 64
-    bits, too deep) is passed on with the refusal beside it, so that it is answered like any other refused call.
-
-    Returns:
-        The message; None for what is no JSON-RPC, which is logged and passed over.
-    """
-    if not line.strip():
-        return None
-    refusal: OpcodeError | None = None
-    try:
-        value = parse_json(line, max_depth=MAX_DEPTH + _ENVELOPE_DEPTH)
-    except OpcodeError as error:
-        refusal = error
-        value = _read_loosely(line)
-    try:
-        message = types.jsonrpc_message_adapter.validate_python(value, by_name=False)
-    except ShapeError:
-        logger.warning(
-            "a line was no JSON-RPC and was passed over", extra={"data": {"bytes": len(line)}}
-        )
-        return None
-    if refusal is None:
-        return SessionMessage(message)
-    if not isinstance(message, types.JSONRPCRequest) or message.method != "tools/call":
-        logger.warning("a message was passed over", extra={"data": {"reason": refusal.message}})
-        return None
-    return SessionMessage(message, ServerMessageMetadata(request_context=refusal))
-
-
-def _read_loosely(line: bytes) -> Any:
-    """What can be known of a message that is not strict JSON: enough to answer it, without its arguments."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return _without_arguments(line)
-    if isinstance(value, dict) and isinstance(value.get("params"), dict):
-        value["params"] = {"name": value["params"].get("name", ""), "arguments": {}}
-    return value
-
-
-def _without_arguments(line: bytes) -> Any:
-    """A message too deep to be read: its id and the tool's name, if they stand before its arguments."""
-    head, found, _ = line.partition(b'"arguments"')
-    if not found:
-        return None
-    for ending in (b'"arguments":{}}}', b'"arguments":{}}}}'):
-        with contextlib.suppress(ValueError, RecursionError):
-            return json.loads(head + ending)
-    return None
 
 
 async def _write_all(

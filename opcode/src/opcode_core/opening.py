@@ -1,0 +1,54 @@
+"""Putting the product together on one database, and taking it apart in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from opcode_core.clock import Clock, SystemClock
+from opcode_core.engine.engine import Engine
+from opcode_core.logs import logger
+from opcode_core.plugins.discovery import load_plugins
+from opcode_core.plugins.registry import Registry
+from opcode_core.service import Service
+from opcode_core.settings import Settings
+from opcode_core.store.sqlite.store import open_store
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings, *, clock: Clock | None = None, registry: Registry | None = None
+) -> AsyncIterator[Service]:
+    """The whole product on one database, closed in order at the end.
+
+    Args:
+        settings: The settings.
+        clock: What time it is; the machine's by default.
+        registry: What plugins brought; loaded by the settings by default.
+
+    Raises:
+        StoreError: The database cannot be used.
+    """
+    clock = clock or SystemClock()
+    if registry is None:
+        registry = await asyncio.to_thread(load_plugins, settings)
+    working_directory = str(await asyncio.to_thread(Path.cwd))
+    store = await open_store(settings.db_path, settings.durability)
+    try:
+        unfinished = await store.count_unfinished()
+        if unfinished:
+            logger.warning(
+                "workflows were interrupted and stay as they are: this version does not resume them",
+                extra={"data": {"count": unfinished}},
+            )
+        engine = Engine(store, settings, clock)
+        service = Service(store, registry, engine, clock, working_directory)
+        try:
+            yield service
+        finally:
+            await engine.close()
+            service.close()
+    finally:
+        await store.close()
