@@ -28,7 +28,7 @@ class ReadParams(Params):
 
     path: str = Field(description="The file; relative paths begin in the working directory.")
     encoding: Literal["auto", "text", "base64"] = Field(
-        "auto", description="`auto` gives text when the bytes are UTF-8, base64 otherwise."
+        default="auto", description="`auto` gives text when the bytes are UTF-8, base64 otherwise."
     )
 
 

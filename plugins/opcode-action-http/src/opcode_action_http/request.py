@@ -59,9 +59,9 @@ class GetParams(Params):
     auth: Auth | None = Field(
         None, description="How to log in; wins over a header of the same name."
     )
-    timeout: str = Field("30s", description="For the whole exchange, body included.")
+    timeout: str = Field(default="30s", description="For the whole exchange, body included.")
     follow_redirects: bool = Field(default=True, description="Whether redirects are followed.")
-    max_redirects: int = Field(10, ge=0, le=50, description="How many are; 0 for none.")
+    max_redirects: int = Field(default=10, ge=0, le=50, description="How many are; 0 for none.")
     tls_skip_verify: bool = Field(
         default=False, description="Do not check the server's certificate."
     )

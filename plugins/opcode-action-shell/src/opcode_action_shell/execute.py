@@ -48,11 +48,14 @@ class ExecParams(Params):
         default_factory=dict,
         description="Variables beside PATH, HOME, LANG and TMPDIR, or in their place.",
     )
-    cwd: str | None = Field(None, description="The folder; the run's working directory by default.")
-    stdin: Any = Field(
-        None, description="What the command can read: a string as it is, other JSON as JSON."
+    cwd: str | None = Field(
+        default=None, description="The folder; the run's working directory by default."
     )
-    timeout: str = Field("30s", description="How long it may run.")
+    stdin: Any = Field(
+        default=None,
+        description="What the command can read: a string as it is, other JSON as JSON.",
+    )
+    timeout: str = Field(default="30s", description="How long it may run.")
     shell: bool = Field(default=False, description="Run `command` by /bin/sh -c.")
     fail_on_nonzero: bool = Field(default=False, description="Fail when the exit code is not 0.")
 
