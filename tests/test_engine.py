@@ -114,6 +114,7 @@ def registry(world: World) -> Registry:
             "recursion": RecursionError("too deep"),
             "cancelled": asyncio.CancelledError(),
             "key": KeyError("k"),
+            "interrupt": KeyboardInterrupt(),
         }
         if params.value in crashes:
             raise crashes[params.value]
@@ -126,8 +127,17 @@ def registry(world: World) -> Registry:
         }
         return outputs[params.value]
 
+    @action("t.burst", effect=Effect.PURE)
+    def burst(params: Given) -> Any:
+        """The same in place."""
+        raise {
+            "exit": SystemExit,
+            "interrupt": KeyboardInterrupt,
+            "cancelled": asyncio.CancelledError,
+        }[params.value]
+
     made = load_plugins(Settings())
-    made.take(Contribution("t", [give, log, wait, thread, fail, hopeless, crash]))
+    made.take(Contribution("t", [burst, give, log, wait, thread, fail, hopeless, crash]))
     return made
 
 
@@ -348,6 +358,13 @@ async def test_an_action_that_crashes_is_an_execution_error(service: Service, ho
     assert answer["error"]["code"] == "EXECUTION_ERROR"
     assert "Traceback" not in answer["error"]["message"]
     assert (await run(service))["status"] == "failed", "the engine goes on"
+
+
+@pytest.mark.parametrize("how", ["exit", "interrupt", "cancelled"])
+async def test_an_action_that_crashes_in_place_is_one_too(service: Service, how: str) -> None:
+    await define(service, step("a", "t.burst", how))
+    answer = await run(service)
+    assert (answer["status"], answer["error"]["code"]) == ("failed", "EXECUTION_ERROR")
 
 
 async def test_cancel_stops_what_runs_and_nothing_happens_afterwards(

@@ -27,8 +27,8 @@ MAX_OUTPUT_BYTES = 32 << 20
 """How large the output of a step may be, as JSON."""
 
 
-_NOT_FAILURES = (asyncio.CancelledError, StoreUnavailableError, KeyboardInterrupt)
-"""What ends an attempt without the step having failed."""
+_NOT_FAILURES = (asyncio.CancelledError, StoreUnavailableError)
+"""What ends an attempt that waits without the step having failed."""
 
 
 class SiblingsCancelled(Exception):  # noqa: N818 - a turn of events, not a fault
@@ -85,9 +85,9 @@ class StepLifecycle:
             if output is NOT_NOW:
                 return Unfinished(step, started=True)
             self._complete(step, output)
-        except BaseException as raised:
-            if isinstance(raised, _NOT_FAILURES):
-                raise
+        except StoreUnavailableError:
+            raise
+        except BaseException as raised:  # noqa: BLE001 - nothing was awaited: whatever it is, the action raised it
             failure = as_error(raised)
             again = started and pause_before(step.retry, 1, failure, 0.0) is not None
             if again or step.strategy == "fallback_step":
