@@ -73,7 +73,7 @@ dist: $(READY) ## build the wheels of a release into dist/
 	done
 	@$(BIN)/python -c 'import sys, zipfile; \
 		texts = {(w, n): zipfile.ZipFile(w).read(n) for w in sys.argv[1:] for n in zipfile.ZipFile(w).namelist()}; \
-		sys.exit("".join(f"{w} depends on a path\n" for (w, n), t in texts.items() if n.endswith("/METADATA") and b"file://" in t))' \
+		sys.exit("".join(f"{w} depends on a path\n" for (w, n), t in texts.items() if n.endswith("/METADATA") and b"file://" in t) or None)' \
 		dist/*.whl
 	@ls dist
 

@@ -349,7 +349,19 @@ async def test_a_timeout_holds_for_each_attempt(service: Service, world: World) 
 
 
 @pytest.mark.parametrize(
-    "how", ["exit", "recursion", "cancelled", "key", "nan", "set", "bytes", "surrogate", "big"]
+    "how",
+    [
+        "exit",
+        "recursion",
+        "cancelled",
+        "key",
+        "interrupt",
+        "nan",
+        "set",
+        "bytes",
+        "surrogate",
+        "big",
+    ],
 )
 async def test_an_action_that_crashes_is_an_execution_error(service: Service, how: str) -> None:
     await define(service, step("a", "t.crash", how))

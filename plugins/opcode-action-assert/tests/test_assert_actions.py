@@ -355,7 +355,7 @@ async def test_a_long_search_leaves_the_loop_free() -> None:
         await asyncio.sleep(0.001)
     with pytest.raises(AssertionFailedError):
         await search
-    assert turns > 3
+    assert turns >= 2
 
 
 async def test_a_search_that_could_take_too_long_is_refused() -> None:
