@@ -30,9 +30,9 @@ def adding(template: NewTemplate) -> Callable[[sqlite3.Connection], str]:
     def run(connection: sqlite3.Connection) -> str:
         (number,) = connection.execute(
             f"INSERT INTO templates ({COLUMNS}) "
-            "SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM templates WHERE name = ?1 "
+            "SELECT ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM templates WHERE name = ? "
             "RETURNING number",
-            (template.name, *values),
+            (template.name, *values, template.name),
         ).fetchone()
         return f"v{number}"
 
