@@ -231,3 +231,17 @@ async def test_what_a_fallback_depends_on_is_settled_before_it_runs(
         answer = await service.run(RunRequest("t", "agent"))
     digest = hashlib.sha256(b"completed").hexdigest()
     assert answer["steps"]["spare"]["output"]["hash"] == digest
+
+
+def test_a_cycle_through_a_fallback_stands_at_a_member_that_is_there(registry: Registry) -> None:
+    def step(name: str, fallback: str, **more: Any) -> dict[str, Any]:
+        on_error = {"strategy": "fallback_step", "fallback_step": fallback}
+        return {"id": name, "action": "crypto.uuid", "on_error": on_error, **more}
+
+    (problem,) = found(
+        registry,
+        {"steps": [{"id": "a", "action": "crypto.uuid"}, step("b", "a", depends_on=["a"])]},
+    )
+    assert (problem.code, problem.path) == ("CYCLE_DETECTED", "/steps/1/depends_on")
+    (problem,) = found(registry, {"steps": [step("a", "b"), step("b", "a")]})
+    assert problem.path.endswith("/on_error/fallback_step")

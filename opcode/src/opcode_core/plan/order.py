@@ -73,8 +73,11 @@ def order_steps(steps: Sequence[RawStep], problems: Problems) -> Order:
     edges = {step.id: _waits(step, by_id, fallbacks) for step in by_id.values()}
     cycles = find_cycles(edges)
     for cycle in cycles:
-        at = pointer(by_id[cycle[0]].at, "depends_on")
-        problems.add(at, "CYCLE_DETECTED", f"these steps wait for each other: {' -> '.join(cycle)}")
+        problems.add(
+            _place_of([by_id[one] for one in cycle]),
+            "CYCLE_DETECTED",
+            f"these steps wait for each other: {' -> '.join(cycle)}",
+        )
     if cycles:
         return Order([], fallbacks, (), None)
     ancestry = ancestry_of(edges, levels_of(edges))
@@ -86,6 +89,15 @@ def order_steps(steps: Sequence[RawStep], problems: Problems) -> Order:
     }
     last = tuple(node for node in walked if node not in needed)
     return Order(levels_of(walked), fallbacks, last, ancestry)
+
+
+def _place_of(cycle: Sequence[RawStep]) -> str:
+    """Where a cycle is shown: at the dependencies of one of its steps, or at a fallback when only those make it."""
+    step = next((one for one in cycle if "depends_on" in one.raw), None)
+    if step is not None:
+        return pointer(step.at, "depends_on")
+    step = next(one for one in cycle if one.fallback is not None)
+    return pointer(step.at, "on_error", "fallback_step")
 
 
 def _waits(
