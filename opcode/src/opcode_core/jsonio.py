@@ -73,8 +73,12 @@ def canonical_json(value: Any) -> str:
     )
 
 
-def write_json(value: Any) -> bytes:
+def write_json(value: Any, *, room: int = 0) -> bytes:
     """Write a JSON value as compact UTF-8.
+
+    Args:
+        value: The value.
+        room: How many levels of nesting are left free for what the value will be wrapped in.
 
     Raises:
         ValidationError: It is not JSON: a type JSON does not have, NaN or Infinity, a lone surrogate, an integer beyond
@@ -86,6 +90,10 @@ def write_json(value: Any) -> bytes:
         raise ValidationError(f"not JSON: {_why(error)}") from None
     if b"null" in text and _has_nan(value):  # orjson writes NaN and Infinity as null
         raise ValidationError("not JSON: NaN and Infinity are no JSON numbers")
+    if room and text.count(b"[") + text.count(b"{") > _MOST_NESTED - room:
+        for _ in range(room):
+            value = [value]
+        write_json(value)
     return text
 
 
@@ -95,6 +103,8 @@ read_json = orjson.loads
 Fragment = orjson.Fragment
 """JSON text that is put into a larger one as it is."""
 
+_MOST_NESTED = 254
+"""How deep orjson writes."""
 _STRICT = (
     orjson.OPT_PASSTHROUGH_DATACLASS
     | orjson.OPT_PASSTHROUGH_DATETIME

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ import pydantic
 import pytest
 from opcode_action_assert.contains import ContainsParams, contains
 from opcode_action_assert.equals import EqualsParams, equals
-from opcode_action_assert.matches import MatchesParams, matches
+from opcode_action_assert.matches import IN_PLACE_WORK, MatchesParams, matches
 from opcode_core import (
     Action,
     AssertionFailedError,
@@ -24,6 +24,9 @@ from opcode_core import (
     LimitExceededError,
     ValidationError,
 )
+
+GENEROUS = 30.0
+"""Seconds: what is bounded never takes so long, however busy the machine is; what is not takes far longer."""
 
 
 class Provenance:
@@ -219,7 +222,7 @@ def test_large_values_are_compared_quickly() -> None:
     same["rows"][-1]["on"] = 0
     with pytest.raises(AssertionFailedError) as caught:
         run_equals(large, same)
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < GENEROUS
     assert caught.value.details is not None
     assert caught.value.details["diff"][0]["path"] == "/rows/29999/on"
 
@@ -344,18 +347,23 @@ async def test_no_pattern_takes_for_ever(pattern: str) -> None:
     started = time.perf_counter()
     with pytest.raises(AssertionFailedError):
         await run_matches("a" * 20_000 + "b", pattern)
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < GENEROUS
 
 
-async def test_a_long_search_leaves_the_loop_free() -> None:
-    turns = 0
-    search = asyncio.ensure_future(run_matches("ab" * 50_000, "[ab]*a[ab]{900}c"))
-    while not search.done():
-        turns += 1
-        await asyncio.sleep(0.001)
-    with pytest.raises(AssertionFailedError):
-        await search
-    assert turns >= 2
+async def test_a_long_search_is_made_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+
+    class Pattern:
+        programsize = IN_PLACE_WORK
+
+        def search(self, text: str) -> None:
+            threads.append(threading.current_thread())
+
+    monkeypatch.setattr("opcode_action_assert.matches._compile", lambda _: Pattern())
+    for text in ("a", "ab"):
+        with pytest.raises(AssertionFailedError):
+            await run_matches(text, "x")
+    assert [one is threading.main_thread() for one in threads] == [True, False]
 
 
 async def test_a_search_that_could_take_too_long_is_refused() -> None:

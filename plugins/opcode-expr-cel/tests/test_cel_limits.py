@@ -9,7 +9,7 @@ from opcode_core import ExecutionError, ExpressionSyntaxError, InterpolationErro
 from opcode_expr_cel.engine import CelEngine
 
 ENGINE = CelEngine()
-TIME = 3.0
+TIME = 20.0
 """Seconds: the limit of one, and room for a busy machine."""
 
 TENFOLD = ".map(a, [a, a, a, a, a, a, a, a, a, a])" * 30

@@ -27,6 +27,8 @@ MAX_OUTPUT_BYTES = 32 << 20
 """How large the output of a step may be, as JSON."""
 
 
+_ROOM = 32
+"""How many levels an output leaves for what it is wrapped in: events, the workflow's output, answers."""
 _NOT_FAILURES = (asyncio.CancelledError, StoreUnavailableError)
 """What ends an attempt that waits without the step having failed."""
 
@@ -164,10 +166,12 @@ class StepLifecycle:
                 output = await (
                     work if step.timeout is None else self._runtime.within(step.timeout, work)
                 )
+                _heed_cancel()
                 self._complete(step, output)
             except BaseException as raised:
                 if isinstance(raised, _NOT_FAILURES):
                     raise
+                _heed_cancel()
                 return as_error(raised)
         return None
 
@@ -191,7 +195,7 @@ class StepLifecycle:
         if isinstance(output, Output):
             output = output.model_dump(by_alias=True)
         try:
-            text = write_json(output)
+            text = write_json(output, room=_ROOM)
         except OpcodeError as error:
             raise ExecutionError(f"the action gave what is {error.message}") from None
         if len(text) > MAX_OUTPUT_BYTES:
@@ -247,5 +251,15 @@ class StepLifecycle:
         async with self._fallbacks.setdefault(spare.id, asyncio.Lock()):
             if spare.full_id not in self._run.state.steps:
                 await self.through(Unfinished(spare))
-        if self._run.state.steps[spare.full_id].status in ("completed", "skipped"):
+        outcome = self._run.state.steps.get(
+            spare.full_id
+        )  # there is none when it was left for later
+        if outcome is not None and outcome.status in ("completed", "skipped"):
             self._run.record(events.STEP_FALLBACK, step.full_id, {"fallback_step": spare.full_id})
+
+
+def _heed_cancel() -> None:
+    """Let a cancellation take effect that an action took no notice of."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

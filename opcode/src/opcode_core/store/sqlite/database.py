@@ -23,6 +23,8 @@ R = TypeVar("R")
 
 BUSY_MILLISECONDS = 5000
 """How long a statement waits for another process's lock."""
+APPLICATION_ID = 0x4F50434F
+"""What marks a database as ours: `OPCO` in ASCII (https://sqlite.org/pragma.html#pragma_application_id)."""
 _CHECKPOINT_PAGES = 4000
 _HEADER = b"SQLite format 3\0"
 
@@ -126,6 +128,7 @@ async def open_database(path: Path, durability: Literal["full", "normal"]) -> Da
         raise store_error(error, path) from None
     reader = None
     try:
+        await _refuse_strangers(writer, path)
         for pragma in (
             f"busy_timeout={BUSY_MILLISECONDS}",
             f"synchronous={durability}",
@@ -185,6 +188,17 @@ def _prepare_file(path: Path) -> None:
         raise StoreError(f"{path} cannot be created: {error.strerror}", {"reason": "io"}) from None
 
 
+async def _refuse_strangers(connection: aiosqlite.Connection, path: Path) -> None:
+    """Refuse the database of another program before anything in it is changed."""
+    (owner,) = next(iter(await connection.execute_fetchall("PRAGMA application_id")))
+    (tables,) = next(iter(await connection.execute_fetchall("SELECT count(*) FROM sqlite_schema")))
+    if owner != APPLICATION_ID and (owner or tables):
+        raise StoreError(
+            f"{path} is the database of another program and is left as it is: name another file with OPCODE_DB_PATH",
+            {"reason": "foreign"},
+        )
+
+
 async def _migrate(database: Database) -> None:
     def run(connection: sqlite3.Connection) -> None:
         folder = resources.files(__package__) / "migrations"
@@ -202,6 +216,7 @@ async def _migrate(database: Database) -> None:
             for statement in _statements(script.read_text(encoding="utf-8")):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version={len(scripts)}")
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
 
     await database.transaction(run)
 

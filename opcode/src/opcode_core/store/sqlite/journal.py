@@ -150,6 +150,9 @@ class SqliteJournal:
         waiting.rows = [row for row in waiting.rows if row[0] not in self._lost]
         for workflow_id in self._lost:
             waiting.changed.pop(workflow_id, None)
+        if not waiting.rows:  # no commit will come for who waits for what was dropped
+            group.waiting += waiting.waiting
+            waiting.waiting = []
 
 
 def _insert(group: _Group) -> Callable[[sqlite3.Connection], None]:

@@ -80,7 +80,7 @@ class Listing:
         if (
             not isinstance(values, list)
             or len(values) != len(self.key)
-            or isinstance(values[0], (list, dict))
+            or any(type(value) not in (str, int) for value in values)
         ):
             raise ValidationError(
                 "filter.cursor is none of ours: give the `next` of the answer before"
