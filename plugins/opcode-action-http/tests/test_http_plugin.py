@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from opcode_action_http.addresses import judge
 from opcode_action_http.body import decode_body
-from opcode_action_http.request import GetParams, get
+from opcode_action_http.parameters import GetParams
+from opcode_action_http.request import get
 from opcode_core import (
     ExecutionError,
     NonRetryableError,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ssl
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpcore2
@@ -52,6 +53,8 @@ class _GuardedNetwork(httpcore2.AsyncNetworkBackend):
 def make_client(*, allow_private: bool, verify: bool) -> httpx2.AsyncClient:
     """A client under one policy; it follows no redirects, reads no environment and has no timeouts of its own.
 
+    It keeps no cookies either: all workflows share it, and one's login must not become another's.
+
     Args:
         allow_private: Whether loopback and private addresses may be reached.
         verify: Whether the server's certificate is checked.
@@ -64,7 +67,11 @@ def make_client(*, allow_private: bool, verify: bool) -> httpx2.AsyncClient:
         keepalive_expiry=_KEPT_SECONDS,
     )
     return httpx2.AsyncClient(
-        transport=transport, trust_env=False, follow_redirects=False, timeout=None
+        transport=transport,
+        trust_env=False,
+        follow_redirects=False,
+        timeout=None,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     )
 
 

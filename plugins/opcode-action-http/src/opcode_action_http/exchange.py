@@ -1,11 +1,9 @@
-"""One exchange: hops by hand, each judged; a deadline over all of it; errors that give nothing away."""
+"""One exchange: hops by hand, each judged; a deadline over all of it."""
 
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +12,6 @@ import httpx2
 from opcode_core import (
     ActionContext,
     ExecutionError,
-    NonRetryableError,
     PermissionDeniedError,
     StepTimeoutError,
     ValidationError,
@@ -24,30 +21,24 @@ from opcode_core import (
 from opcode_action_http.addresses import AddressRefusedError
 from opcode_action_http.body import decode_body, read_body
 from opcode_action_http.client import make_client
+from opcode_action_http.failures import public_url, reason
+from opcode_action_http.redirects import Hop, next_hop, redirect_target
 
-_RETRIED = (408, 425, 429)
-_REDIRECTS = (301, 302, 303, 307, 308)
-_LONGEST_WAIT = 86400.0
+_SMALL = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send.
+    """What to send, and how far to go for an answer.
 
     Attributes:
-        method: The method.
-        url: The whole URL.
-        headers: The headers, auth included.
-        trusted_host: Whether loopback and private addresses may be reached: no step's output names the host.
+        first: What is sent first.
         verify: Whether certificates are checked.
         redirects: How many redirects are followed.
         seconds: How long everything together may take.
     """
 
-    method: str
-    url: httpx2.URL
-    headers: Mapping[str, str]
-    trusted_host: bool
+    first: Hop
     verify: bool
     redirects: int
     seconds: float
@@ -63,31 +54,30 @@ async def exchange(request: Request, context: ActionContext) -> dict[str, Any]:
         ValidationError: The URL or a header cannot be sent.
     """
     began = time.monotonic()
+    what = f"{request.first.method} {public_url(request.first.url)}"
     try:
         async with asyncio.timeout(request.seconds):
             return await _hops(request, context, began)
     except TimeoutError:
         raise StepTimeoutError(
-            f"{request.method} {_place(request.url)} took longer than {format_duration(request.seconds)}"
+            f"{what} took longer than {format_duration(request.seconds)}"
         ) from None
     except AddressRefusedError as error:
         raise PermissionDeniedError(str(error)) from None
     except httpx2.HTTPError as error:
-        text = f"{request.method} {_place(request.url)} failed: {_reason(error)}"
-        raise ExecutionError(text) from None
+        raise ExecutionError(f"{what} failed: {reason(error)}") from None
     except (httpx2.InvalidURL, UnicodeEncodeError):
-        raise ValidationError(
-            f"the request to {_place(request.url)} cannot be sent as it is"
-        ) from None
+        raise ValidationError(f"{what} cannot be sent as it is") from None
 
 
 async def _hops(request: Request, context: ActionContext, began: float) -> dict[str, Any]:
-    url, headers, private = request.url, dict(request.headers), request.trusted_host
-    left = request.redirects
+    hop, left = request.first, request.redirects
     while True:
-        client = await _client(context, allow_private=private, verify=request.verify)
-        async with client.stream(request.method, url, headers=headers) as response:
-            target = _redirect(response) if request.redirects > 0 else None
+        client = await _client(context, allow_private=hop.trusted_host, verify=request.verify)
+        async with client.stream(
+            hop.method, hop.url, headers=hop.headers, content=hop.content
+        ) as response:
+            target = redirect_target(response) if request.redirects > 0 else None
             if target is None:
                 return await _answer(response, began)
         if left == 0:
@@ -95,9 +85,7 @@ async def _hops(request: Request, context: ActionContext, began: float) -> dict[
                 f"more than {request.redirects} redirects", {"limit": request.redirects}
             )
         left -= 1
-        if _origin(target) != _origin(url):
-            headers, private = {}, False
-        url = target
+        hop = next_hop(hop, response.status_code, target)
 
 
 async def _client(
@@ -110,21 +98,6 @@ async def _client(
     )
 
 
-def _redirect(response: httpx2.Response) -> httpx2.URL | None:
-    location = response.headers.get("location")
-    if response.status_code not in _REDIRECTS or not location:
-        return None
-    target = response.request.url.join(location)
-    if target.scheme not in ("http", "https") or not target.host:
-        raise ExecutionError("the server redirects to what is no http address")
-    return target
-
-
-def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
-    ports = {"http": 80, "https": 443}
-    return url.scheme, url.host, url.port or ports.get(url.scheme)
-
-
 async def _answer(response: httpx2.Response, began: float) -> dict[str, Any]:
     data = await read_body(response)
     headers: dict[str, str] = {}
@@ -132,11 +105,15 @@ async def _answer(response: httpx2.Response, began: float) -> dict[str, Any]:
         lowered = name.lower()
         headers[lowered] = f"{headers[lowered]}, {value}" if lowered in headers else value
     content_type = headers.get("content-type", "")
+    if len(data) <= _SMALL:
+        body = decode_body(data, content_type)
+    else:  # a large one takes long enough to keep others waiting
+        body = await asyncio.to_thread(decode_body, data, content_type)
     return {
         "status_code": response.status_code,
         "status": f"{response.status_code} {_phrase(response)}".strip(),
         "headers": headers,
-        "body": decode_body(data, content_type),
+        "body": body,
         "content_type": content_type,
         "duration_ms": round((time.monotonic() - began) * 1000, 3),
     }
@@ -147,50 +124,3 @@ def _phrase(response: httpx2.Response) -> str:
         return HTTPStatus(response.status_code).phrase
     except ValueError:
         return response.reason_phrase
-
-
-def refuse_error_status(answer: Mapping[str, Any]) -> None:
-    """Fail on a status of 400 and above, the answer in the details.
-
-    Raises:
-        NonRetryableError: The same request will be answered the same way.
-        ExecutionError: Another try may help; when the server says when, that is honoured.
-    """
-    status = answer["status_code"]
-    if status < 400:  # noqa: PLR2004 - where errors begin
-        return
-    message = f"the server answered {answer['status']}"
-    details = dict(answer)
-    if status >= 500 or status in _RETRIED:  # noqa: PLR2004 - the server's own faults
-        raise ExecutionError(message, details, retry_after=_retry_after(answer["headers"]))
-    raise NonRetryableError(message, details)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text), _LONGEST_WAIT)
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return None
-    return min(max(0.0, moment.timestamp() - time.time()), _LONGEST_WAIT)
-
-
-def _place(url: httpx2.URL) -> str:
-    """A URL for people: without who logs in, what is asked, and where in the page."""
-    port = f":{url.port}" if url.port else ""
-    return f"{url.scheme}://{url.host}{port}{url.path}"
-
-
-def _reason(error: httpx2.HTTPError) -> str:
-    names = {
-        "ConnectError": "no connection",
-        "ReadError": "the connection broke while it was read",
-        "WriteError": "the connection broke while it was written",
-        "RemoteProtocolError": "the server does not speak HTTP as it should",
-        "DecodingError": "the body is not encoded as it says",
-        "UnsupportedProtocol": "only http and https are spoken",
-        "LocalProtocolError": "a header cannot be sent as it is",
-    }
-    return names.get(type(error).__name__, type(error).__name__)
