@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import os
 import threading
 from collections.abc import Iterator
@@ -11,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opcode_action_fs import beneath, places
+from opcode_action_fs import beneath, opening
+from opcode_action_fs.content import permissions
 from opcode_action_fs.read import ReadParams, read
-from opcode_action_fs.write import WriteParams, permissions, write
+from opcode_action_fs.write import WriteParams, write
 from opcode_core import (
     ExecutionError,
     LimitExceededError,
@@ -48,9 +48,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(params=["openat2", "walk"])
 def context(folder: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     if request.param == "walk":
-        monkeypatch.setattr(places, "open_beneath", beneath.walk_beneath)
-        module = importlib.import_module("opcode_action_fs.write")
-        monkeypatch.setattr(module, "open_beneath", beneath.walk_beneath)
+        monkeypatch.setattr(opening, "open_beneath", beneath.walk_beneath)
     return Context(folder)
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from opcode_core import ActionRegistrar, hookimpl
 
+from opcode_action_fs.append import append
+from opcode_action_fs.delete import delete
+from opcode_action_fs.listing import list_
 from opcode_action_fs.read import read
+from opcode_action_fs.status import look
 from opcode_action_fs.write import write
 
 
 @hookimpl
 def opcode_register_actions(register: ActionRegistrar) -> None:
     """Register the actions."""
-    register(read)
-    register(write)
+    for one in (read, write, append, delete, list_, look):
+        register(one)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 import struct
 
 _OPENAT2 = 437  # on every architecture
@@ -64,7 +65,7 @@ def walk_beneath(folder: int, path: str, flags: int, mode: int = 0o600) -> int:
     parts = [part for part in path.split("/") if part not in ("", ".")] or ["."]
     if path.startswith("/") or ".." in parts:
         raise LeavesRootError(path)
-    here = os.dup(folder)
+    here, part = os.dup(folder), parts[-1]
     try:
         for part in parts[:-1]:
             there = os.open(
@@ -72,10 +73,22 @@ def walk_beneath(folder: int, path: str, flags: int, mode: int = 0o600) -> int:
             )
             os.close(here)
             here = there
-        return os.open(parts[-1], flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode & 0o777, dir_fd=here)
+        part = parts[-1]
+        found = os.open(part, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode & 0o777, dir_fd=here)
     except OSError as error:
-        if error.errno == errno.ELOOP or (error.errno == errno.ENOTDIR and len(parts) > 1):
+        if error.errno == errno.ELOOP or (error.errno == errno.ENOTDIR and _is_link(part, here)):
             raise LeavesRootError(path) from None
         raise
     finally:
         os.close(here)
+    if stat.S_ISLNK(os.fstat(found).st_mode):  # O_PATH opens a link itself
+        os.close(found)
+        raise LeavesRootError(path)
+    return found
+
+
+def _is_link(name: str, folder: int) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return True  # it changed meanwhile: the stricter answer

@@ -1,10 +1,9 @@
-"""From the path a workflow names to a descriptor inside one of the roots, and from what goes wrong to our errors."""
+"""From the path a workflow names to a place inside one of the roots, and from what goes wrong to our errors."""
 
 from __future__ import annotations
 
 import errno
 import os
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from opcode_core import (
     ValidationError,
 )
 
-from opcode_action_fs.beneath import LeavesRootError, open_beneath
+from opcode_action_fs.beneath import LeavesRootError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +38,15 @@ class Place:
     below: str
 
     @property
-    def folder(self) -> str:
-        """The path of its folder, from the root."""
-        return os.path.dirname(self.below) or "."
+    def folder(self) -> Place:
+        """Where its folder is; the root's own is the root."""
+        below = os.path.dirname(self.below) or "."
+        path = self.path if self.below == "." else os.path.dirname(self.path)
+        return Place(path, self.root, below)
 
     @property
     def name(self) -> str:
-        """Its last part."""
+        """Its last part; `.` for the root itself."""
         return os.path.basename(self.below)
 
 
@@ -64,9 +65,32 @@ def find_place(path: str, context: ActionContext) -> Place:
         raise ValidationError("a path must not be empty and must not hold a NUL character")
     whole = os.path.normpath(os.path.join(context.working_directory, path))
     for root in roots(context):
-        if whole == root or whole.startswith(root.rstrip("/") + "/"):
+        if is_within(whole, root):
             return Place(whole, root, os.path.relpath(whole, root))
     raise denied(whole, context)
+
+
+def find_real_place(path: str, real: str, context: ActionContext) -> Place:
+    """Find the root that a path without links is in.
+
+    Args:
+        path: The path as it is shown.
+        real: The same without links.
+        context: Where roots are known.
+
+    Raises:
+        PathDeniedError: It is in none of the roots; the message names the root that would be needed.
+    """
+    for root in roots(context):
+        base = os.path.realpath(root)
+        if is_within(real, base):
+            return Place(path, base, os.path.relpath(real, base))
+    raise denied(real, context)
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether a normalised path is a folder or below it, by its text."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def roots(context: ActionContext) -> list[str]:
@@ -86,51 +110,6 @@ def denied(path: str, context: ActionContext) -> PathDeniedError:
         f"{path} is outside of the roots: {needed} would have to be one (OPCODE_FS_ROOTS or fs.roots)",
         {"path": path, "root_needed": needed, "roots": roots(context)},
     )
-
-
-def open_root(place: Place) -> int:
-    """A descriptor of the root; links above it are the administrator's."""
-    return os.open(place.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-
-
-def open_regular(place: Place, context: ActionContext) -> int:
-    """Open a regular file for reading, never one of the server's own.
-
-    The file is looked at through a descriptor that neither blocks on a FIFO nor takes part in SQLite's locks; only then
-    is that very file opened.
-
-    Raises:
-        PathDeniedError: It is outside, no regular file, or the server's own.
-        IsADirectoryError: It is a folder.
-        OSError: Anything else.
-    """
-    root = open_root(place)
-    try:
-        probe = open_beneath(root, place.below, os.O_PATH)
-        try:
-            status = os.fstat(probe)
-            if stat.S_ISDIR(status.st_mode):
-                raise IsADirectoryError(errno.EISDIR, "it is a folder", place.path)
-            refuse_special(status, place, context)
-            return os.open(f"/proc/self/fd/{probe}", os.O_RDONLY | os.O_CLOEXEC)
-        finally:
-            os.close(probe)
-    finally:
-        os.close(root)
-
-
-def refuse_special(status: os.stat_result, place: Place, context: ActionContext) -> None:
-    """Refuse what is no regular file, and the server's own files.
-
-    Raises:
-        PathDeniedError: It is one of those.
-    """
-    if not stat.S_ISREG(status.st_mode):
-        raise PathDeniedError(f"{place.path} is no regular file", {"path": place.path})
-    if (status.st_dev, status.st_ino) in context.protected_files():
-        raise PathDeniedError(
-            f"{place.path} is one of the server's own files", {"path": place.path}
-        )
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from opcode_core import (
 )
 from pydantic import Field
 
-from opcode_action_fs.places import find_place, open_regular, our_errors
+from opcode_action_fs.opening import open_regular
+from opcode_action_fs.places import find_place, our_errors
 
 MAX_BYTES = 16 << 20
 """How large a file may be, in bytes."""
