@@ -5,8 +5,10 @@ from __future__ import annotations
 from opcode_core import ActionRegistrar, hookimpl
 
 from opcode_action_fs.append import append
+from opcode_action_fs.copy import copy
 from opcode_action_fs.delete import delete
 from opcode_action_fs.listing import list_
+from opcode_action_fs.move import move
 from opcode_action_fs.read import read
 from opcode_action_fs.status import look
 from opcode_action_fs.write import write
@@ -15,5 +17,5 @@ from opcode_action_fs.write import write
 @hookimpl
 def opcode_register_actions(register: ActionRegistrar) -> None:
     """Register the actions."""
-    for one in (read, write, append, delete, list_, look):
+    for one in (read, write, append, delete, list_, look, copy, move):
         register(one)

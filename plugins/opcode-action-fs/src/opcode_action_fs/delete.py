@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import stat
@@ -10,9 +9,10 @@ import stat
 from opcode_core import ActionContext, Effect, Output, Params, action
 from pydantic import Field
 
-from opcode_action_fs.guard import Guard, open_folder
+from opcode_action_fs.guard import Guard
 from opcode_action_fs.opening import Spot, open_spot
 from opcode_action_fs.places import find_place, our_errors
+from opcode_action_fs.removing import remove_tree
 from opcode_action_fs.working import Stop, in_thread
 
 
@@ -55,41 +55,14 @@ def _delete_at(spot: Spot, recursive: bool, context: ActionContext, stop: Stop) 
     status = spot.status()
     if status is None:
         return False
-    guard = Guard(context, stop)
+    guard = Guard(context, stop, roots_stay=True)
     guard.refuse(status, spot.path)
     if not stat.S_ISDIR(status.st_mode):
         os.unlink(spot.name, dir_fd=spot.folder)
     elif recursive:
         guard.survey(spot)
-        remove_tree(spot, Guard(context, stop))
+        remove_tree(spot, Guard(context, stop, roots_stay=True))
     else:
         os.rmdir(spot.name, dir_fd=spot.folder)
     spot.sync()
     return True
-
-
-def remove_tree(spot: Spot, guard: Guard, depth: int = 0) -> None:
-    """Delete what stands at a spot, and all below it; links are not followed, and what is gone already is well.
-
-    Args:
-        spot: What to delete.
-        guard: What must not be touched.
-        depth: How many folders of the walk it is inside of.
-
-    Raises:
-        PathDeniedError: Something in it must not be touched.
-        OSError: Something cannot be deleted.
-    """
-    guard.stop.check()
-    status = spot.status()
-    if status is None:
-        return
-    guard.refuse(status, spot.path)
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISDIR(status.st_mode):
-            os.unlink(spot.name, dir_fd=spot.folder)
-            return
-        with open_folder(spot) as folder:
-            for name in guard.names(folder, spot.path, depth):
-                remove_tree(Spot(folder, name, f"{spot.path}/{name}"), guard, depth + 1)
-        os.rmdir(spot.name, dir_fd=spot.folder)

@@ -24,12 +24,13 @@ class Guard:
     Args:
         context: Where roots and the server's own files are known.
         stop: Whether the walk is still wanted.
+        roots_stay: Whether a root itself is refused: it may be copied, but neither moved nor deleted.
     """
 
-    def __init__(self, context: ActionContext, stop: Stop) -> None:
+    def __init__(self, context: ActionContext, stop: Stop, *, roots_stay: bool = False) -> None:
         self.context = context
         self.stop = stop
-        self._roots = root_identities(context)
+        self._roots = root_identities(context) if roots_stay else frozenset()
         self._met = 0
 
     def names(self, folder: int, path: str, depth: int) -> list[str]:
@@ -61,7 +62,7 @@ class Guard:
         return sorted(found)
 
     def refuse(self, status: os.stat_result, path: str) -> None:
-        """Refuse a root, a special file and the server's own files; links and other folders pass.
+        """Refuse a special file, the server's own files, and a root if it has to stay; links and folders pass.
 
         Raises:
             PathDeniedError: It is one of those.

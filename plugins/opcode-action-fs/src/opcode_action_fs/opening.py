@@ -156,7 +156,11 @@ def open_spot(place: Place, context: ActionContext, *, follow: bool = False) -> 
     """
     if follow:
         place = _behind_link(place, context)
-    folder = open_inside(place.folder, context, os.O_PATH | os.O_DIRECTORY)
+    above = place.folder
+    try:
+        folder = open_inside(above, context, os.O_PATH | os.O_DIRECTORY)
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", above.path) from None
     try:
         yield Spot(folder, place.name, place.path)
     finally:

@@ -121,8 +121,10 @@ def our_errors(place: Place, context: ActionContext) -> Iterator[None]:
         raise
     except LeavesRootError:
         raise denied(os.path.realpath(place.path), context) from None
-    except FileNotFoundError:
-        raise NotFoundError(f"{place.path} does not exist", {"path": place.path}) from None
+    except FileNotFoundError as error:
+        folder = error.filename if isinstance(error.filename, str) else ""
+        missing = folder if folder != place.path and is_within(place.path, folder) else place.path
+        raise NotFoundError(f"{missing} does not exist", {"path": missing}) from None
     except PermissionError:
         raise PermissionDeniedError(
             f"{place.path}: permission denied", {"path": place.path}
