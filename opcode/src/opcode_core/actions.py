@@ -100,8 +100,17 @@ class ActionSource(Protocol):
         """Whether the value at `path`, or anything below it, holds a reference."""
         ...
 
-    def compile(self, engine: str, source: str, *path: str | int) -> object:
-        """Compile an expression that stands at `path`; what is wrong with it is reported there."""
+    def compile(
+        self, engine: str, source: str, *path: str | int, extra: Mapping[str, str] | None = None
+    ) -> object:
+        """Compile an expression that stands at `path`; what is wrong with it is reported there.
+
+        Args:
+            engine: The language.
+            source: The expression, as it stands: `${{ }}` around it means nothing.
+            path: Where it stands in the parameters.
+            extra: Names of variables that the action itself brings, each with the variable it stands for.
+        """
         ...
 
 

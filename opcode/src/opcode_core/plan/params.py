@@ -142,6 +142,8 @@ class ParamsSource:
             node = below
         return bool(node.sources)
 
-    def compile(self, engine: str, source: str, *path: str | int) -> object:
+    def compile(
+        self, engine: str, source: str, *path: str | int, extra: Mapping[str, str] | None = None
+    ) -> object:
         """Compile an expression that stands at `path`; problems are reported there."""
-        return self._compile(source, pointer(self.pointer, *path), engine)
+        return self._compile(source, pointer(self.pointer, *path), engine, extra or {})

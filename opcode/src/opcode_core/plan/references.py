@@ -30,7 +30,7 @@ class References:
     def __init__(self, registry: Registry, problems: Problems) -> None:
         self._registry = registry
         self._problems = problems
-        self._compiled: dict[tuple[str, str, bool], Expression | ExpressionSyntaxError] = {}
+        self._compiled: dict[tuple[Any, ...], Expression | ExpressionSyntaxError] = {}
 
     def compile(self, value: Any, at: str, place: Place) -> tree.Node:
         """Compile a value of the definition.
@@ -70,6 +70,23 @@ class References:
             if inside is None
             else self._expression(inside, at, place, engine, inside_braces=inside != source)
         )
+
+    def action_expression(
+        self, source: str, at: str, place: Place, engine: str, extra: Mapping[str, str]
+    ) -> Expression | None:
+        """Compile an expression that an action evaluates.
+
+        Args:
+            source: Its text, as it stands.
+            at: Where it stands, as a JSON Pointer.
+            place: What it may refer to.
+            engine: The language.
+            extra: Names of variables that the action brings: nothing is checked about what is read from them.
+
+        Returns:
+            None when it does not compile, which is reported.
+        """
+        return self._expression(source, at, place, engine, inside_braces=False, extra=extra)
 
     def _unwrapped(self, source: str, at: str) -> str | None:
         if not has_reference(source):
@@ -138,13 +155,23 @@ class References:
         )
 
     def _expression(
-        self, source: str, at: str, place: Place, engine_name: str, *, inside_braces: bool
+        self,
+        source: str,
+        at: str,
+        place: Place,
+        engine_name: str,
+        *,
+        inside_braces: bool,
+        extra: Mapping[str, str] = _NO_EXTRA,
     ) -> Expression | None:
-        compiled = self._compile(source, engine_name, inside_braces=inside_braces)
+        compiled = self._compile(source, engine_name, inside_braces=inside_braces, extra=extra)
         if isinstance(compiled, ExpressionSyntaxError):
             self._problems.add(at, "BAD_EXPRESSION", compiled.message)
             return None
-        good = [place.check(read, at, self._problems) for read in compiled.reads]
+        own = set(extra.values())
+        good = [
+            place.check(read, at, self._problems) for read in compiled.reads if read[0] not in own
+        ]
         return compiled if all(good) else None
 
     def _engine(self, name: str) -> ExpressionEngine | ExpressionSyntaxError | None:
@@ -154,9 +181,14 @@ class References:
             return _engine_failed(name, error)
 
     def _compile(
-        self, source: str, engine_name: str, *, inside_braces: bool
+        self,
+        source: str,
+        engine_name: str,
+        *,
+        inside_braces: bool,
+        extra: Mapping[str, str] = _NO_EXTRA,
     ) -> Expression | ExpressionSyntaxError:
-        key = (engine_name, source, inside_braces)
+        key = (engine_name, source, inside_braces, tuple(extra))
         found = self._compiled.get(key)
         if found is None:
             engine = self._engine(engine_name)
@@ -170,7 +202,7 @@ class References:
                 )
             else:
                 try:
-                    found = engine.compile(source, extra=_LOOP_TOO if inside_braces else _NO_EXTRA)
+                    found = engine.compile(source, extra=_LOOP_TOO if inside_braces else extra)
                 except ExpressionSyntaxError as error:
                     found = error
                 except Exception as error:  # noqa: BLE001 - a plugin's own fault is a problem like any other

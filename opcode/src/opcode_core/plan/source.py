@@ -93,8 +93,10 @@ class DefinedStep:
             action, node, ready if ready is not None and _is_flat(ready) else None, is_quick(node)
         )
 
-    def _compile_at(self, source: str, at: str, engine: str) -> Expression | None:
-        return self._references.expression(source, at, self._place, engine)
+    def _compile_at(
+        self, source: str, at: str, engine: str, extra: Mapping[str, str]
+    ) -> Expression | None:
+        return self._references.action_expression(source, at, self._place, engine, extra)
 
     def _params(self, raw: Mapping[str, Any], at: str, secrets: frozenset[str]) -> Node:
         """Compile parameters; only those that may hold secrets may refer to them."""
