@@ -68,7 +68,7 @@ def copy_folder(source: int, target: Spot, guard: Guard, *, keep_time: bool = Fa
             _sync_all(made)
         os.rename(building.name, target.name, src_dir_fd=building.folder, dst_dir_fd=target.folder)
     except BaseException:
-        remove_tree(building, Guard(guard.context, Stop()))
+        remove_tree(building, Guard(guard.context, Stop(), bounded=False))
         raise
     target.sync()
     return size

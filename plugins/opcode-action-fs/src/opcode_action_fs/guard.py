@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,13 +26,17 @@ class Guard:
         context: Where roots and the server's own files are known.
         stop: Whether the walk is still wanted.
         roots_stay: Whether a root itself is refused: it may be copied, but neither moved nor deleted.
+        bounded: Whether there is a limit; what is our own, or was counted before, has none.
     """
 
-    def __init__(self, context: ActionContext, stop: Stop, *, roots_stay: bool = False) -> None:
+    def __init__(
+        self, context: ActionContext, stop: Stop, *, roots_stay: bool = False, bounded: bool = True
+    ) -> None:
         self.context = context
         self.stop = stop
         self._roots = root_identities(context) if roots_stay else frozenset()
-        self._met = 0
+        self._entries_left = MAX_ENTRIES if bounded else sys.maxsize
+        self._max_depth = MAX_DEPTH if bounded else sys.maxsize
 
     def names(self, folder: int, path: str, depth: int) -> list[str]:
         """The names in a folder, sorted.
@@ -45,7 +50,7 @@ class Guard:
             LimitExceededError: The walk went too far.
             StoppedError: It is not wanted any more.
         """
-        if depth > MAX_DEPTH:
+        if depth > self._max_depth:
             raise LimitExceededError(
                 f"{path}: more than {MAX_DEPTH} folders inside each other", {"limit": MAX_DEPTH}
             )
@@ -53,8 +58,8 @@ class Guard:
         with os.scandir(folder) as entries:
             for entry in entries:
                 self.stop.check()
-                self._met += 1
-                if self._met > MAX_ENTRIES:
+                self._entries_left -= 1
+                if self._entries_left < 0:
                     raise LimitExceededError(
                         f"{path}: more than {MAX_ENTRIES} files and folders", {"limit": MAX_ENTRIES}
                     )

@@ -30,7 +30,7 @@ class ListParams(Params):
 
     path: str = Field(description="The folder.")
     pattern: str | None = Field(
-        None,
+        default=None,
         min_length=1,
         max_length=_LONGEST_NAME,
         description="Which names: `*`, `?`, `[abc]`; no `/` and no `..`.",

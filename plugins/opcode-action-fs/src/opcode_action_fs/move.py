@@ -97,4 +97,4 @@ def _carry_over(origin: Spot, status: os.stat_result, target: Spot, guard: Guard
             {"src": origin.path, "dst": target.path},
         )
     # the copy is complete: to stop now would leave a part of the original
-    remove_tree(origin, Guard(guard.context, Stop(), roots_stay=True))
+    remove_tree(origin, Guard(guard.context, Stop(), roots_stay=True, bounded=False))

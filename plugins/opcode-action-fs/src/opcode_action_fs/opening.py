@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import stat
 from collections.abc import Iterator
@@ -111,15 +112,25 @@ def reopen_regular(probe: int, path: str, context: ActionContext, flags: int = o
 
 
 def refuse_special(status: os.stat_result, path: str, context: ActionContext) -> None:
-    """Refuse what is no regular file, and the server's own files.
+    """Refuse what is no regular file, what the kernel makes up in `/proc` and `/sys`, and the server's own files.
 
     Raises:
         PathDeniedError: It is one of those.
     """
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(status.st_mode) or status.st_dev in _made_up():
         raise PathDeniedError(f"{path} is no regular file", {"path": path})
     if (status.st_dev, status.st_ino) in context.protected_files():
         raise PathDeniedError(f"{path} is one of the server's own files", {"path": path})
+
+
+@functools.cache
+def _made_up() -> frozenset[int]:
+    """The file systems whose files look regular and are a view of the kernel and of this process."""
+    found = set()
+    for path in ("/proc", "/sys"):
+        with contextlib.suppress(OSError):
+            found.add(os.stat(path).st_dev)
+    return frozenset(found - {os.stat("/").st_dev})
 
 
 def refuse_target(spot: Spot, context: ActionContext) -> os.stat_result | None:
