@@ -115,10 +115,11 @@ def _path(base: Code, names: list[str], node: Postfix, used: int) -> Code:
     def run(frame: Frame) -> Any:
         value = base(frame)
         for at, key in enumerate(names, used):
-            if value.__class__ is dict:
-                value = value.get(key)
-            else:
-                value = member(value, key, lambda: label_of(node, at))  # noqa: B023 - called at once
+            value = (
+                value.get(key)
+                if value.__class__ is dict
+                else member(value, key, lambda: label_of(node, at))  # noqa: B023 - called at once
+            )
         return value
 
     return run

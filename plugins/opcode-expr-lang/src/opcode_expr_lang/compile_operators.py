@@ -15,7 +15,7 @@ from opcode_expr_lang.scope import Scope
 from opcode_expr_lang.values import boolean, is_nil
 
 
-def _LEFT(_: Frame) -> Any:
+def _left(_: Frame) -> Any:
     """Stands for what is on the left."""
 
 
@@ -32,7 +32,7 @@ def fold(scope: Scope, node: Fold) -> Code:
         decided = _decided(step)
         if decided is None:
             turns.append(_turn(scope, before, step))
-        elif decided is not _LEFT:
+        elif decided is not _left:
             base, turns = decided, []
         before = None
     if not turns:
@@ -59,7 +59,7 @@ def _decided(step: Step) -> Code | None:
         return None
     settles = operand.value is (operator in ("or", "||"))
     value = operand.value
-    return (lambda _: value) if settles else _LEFT
+    return (lambda _: value) if settles else _left
 
 
 def _turn(scope: Scope, before: Node | None, step: Step) -> _Turn:
@@ -77,12 +77,10 @@ def _turn(scope: Scope, before: Node | None, step: Step) -> _Turn:
 
 
 def _note_cost(scope: Scope, before: Node | None, step: Step) -> None:
-    if step.operator in SLOW:
+    # with a literal on one side `==` ends at once; two variables may both be large
+    literal = isinstance(before, Constant) or isinstance(step.operand, Constant)
+    if step.operator in SLOW or (step.operator in ("==", "!=") and not literal):
         scope.quick = False
-    elif step.operator in ("==", "!="):
-        # with a literal on one side it ends at once; two variables may both be large
-        if not isinstance(before, Constant) and not isinstance(step.operand, Constant):
-            scope.quick = False
     if step.operator == "matches" and isinstance(step.operand, Constant):
         _check_pattern(step.operand)
 
@@ -124,6 +122,9 @@ def _coalesce(operand: Code) -> _Turn:
 
 
 _LAZY: dict[str, Callable[[Code], _Turn]] = {
-    **{"or": _or, "||": _or, "and": _and, "&&": _and},
+    "or": _or,
+    "||": _or,
+    "and": _and,
+    "&&": _and,
     "??": _coalesce,
 }

@@ -10,7 +10,7 @@ from opcode_core import ExecutionError, ExpressionSyntaxError, ReadPath, Variabl
 
 from opcode_expr_lang.compile import compile_source
 from opcode_expr_lang.frame import Code, new_frame
-from opcode_expr_lang.writing import to_plain
+from opcode_expr_lang.results import to_plain
 
 VARIABLES = ("steps", "inputs", "workflow", "context", "iter")
 """What an expression may read."""
@@ -55,7 +55,7 @@ class CompiledExpr:
             value = self._code(new_frame(variables, self._room))
             if value.__class__ in _JSON:
                 return value
-            return to_plain(new_frame(variables), value)
+            return to_plain(variables, value)
         except ExecutionError as failed:
             error = failed
         except RecursionError:

@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import Any
 
-from opcode_core import ExecutionError, ValidationError, parse_json
+from opcode_core import ExecutionError, LimitExceededError, ValidationError, parse_json
 
 from opcode_expr_lang.frame import Frame, charge, charge_text
 from opcode_expr_lang.patterns import utf8
@@ -63,7 +63,7 @@ def from_json_text(frame: Frame, value: Any) -> Any:
     charge(frame, 1 + sum(source.count(mark) for mark in ",[{"))
     try:
         return _floats(parse_json(source))
-    except ValidationError:
+    except (ValidationError, LimitExceededError):
         raise ExecutionError("`fromJSON` needs a text that is JSON") from None
 
 

@@ -12,6 +12,7 @@ from opcode_expr_lang.frame import Frame, charge, check_time
 from opcode_expr_lang.sorting import is_descending, order
 from opcode_expr_lang.values import Array, Groups, NilArray, a_kind, array, equal, kind, whole
 
+_CHUNK = 256
 _SCALARS = frozenset({"nil", "bool", "int", "float", "string"})
 
 
@@ -99,7 +100,9 @@ def uniq(frame: Frame, value: Any) -> Array:
     items = array(value, "uniq")
     charge(frame, len(items))
     built, seen, others = Array(), set(), Array()
-    for item in items:
+    for at, item in enumerate(items):
+        if not at % _CHUNK:
+            check_time(frame)
         name = kind(item)
         if name in _SCALARS:
             key = (name == "bool", item)  # 1 and 1.0 are equal, 1 and true are not

@@ -6,15 +6,22 @@ from typing import Any
 
 from opcode_core import ExecutionError
 
-from opcode_expr_lang.frame import Frame, charge, charge_text
+from opcode_expr_lang.frame import Frame, charge, charge_text, check_time
 from opcode_expr_lang.values import Array, array, text, whole
+
+_FEW = 64
+"""Up to so many characters to trim are looked for one by one."""
+_CHUNK = 4096
 
 
 def trim(frame: Frame, value: Any, characters: Any = " \t\n\v\f\r\x85\xa0") -> str:
     """`trim`: without the given characters at both ends, white space if none are given."""
     subject = text(value, "trim")
     charge_text(frame, len(subject))
-    return subject.strip(text(characters, "trim"))
+    unwanted = text(characters, "trim")
+    if len(unwanted) <= _FEW:
+        return subject.strip(unwanted)
+    return _stripped(frame, subject, frozenset(unwanted))
 
 
 def trim_prefix(frame: Frame, value: Any, prefix: Any = " ") -> str:
@@ -89,13 +96,13 @@ def join(frame: Frame, value: Any, glue: Any = "") -> str:
 
 def index_of(frame: Frame, value: Any, part: Any) -> int:
     """`indexOf`: in characters, -1 if it is not there."""
-    charge(frame, 0)
+    check_time(frame)
     return text(value, "indexOf").find(text(part, "indexOf"))
 
 
 def last_index_of(frame: Frame, value: Any, part: Any) -> int:
     """`lastIndexOf`."""
-    charge(frame, 0)
+    check_time(frame)
     return text(value, "lastIndexOf").rfind(text(part, "lastIndexOf"))
 
 
@@ -107,6 +114,19 @@ def has_prefix(_: Frame, value: Any, prefix: Any) -> bool:
 def has_suffix(_: Frame, value: Any, suffix: Any) -> bool:
     """`hasSuffix`."""
     return text(value, "hasSuffix").endswith(text(suffix, "hasSuffix"))
+
+
+def _stripped(frame: Frame, subject: str, unwanted: frozenset[str]) -> str:
+    first, last = 0, len(subject)
+    while first < last and subject[first] in unwanted:
+        first += 1
+        if first % _CHUNK == 0:
+            check_time(frame)
+    while first < last and subject[last - 1] in unwanted:
+        last -= 1
+        if last % _CHUNK == 0:
+            check_time(frame)
+    return subject[first:last]
 
 
 def _pieces(frame: Frame, name: str, value: Any, separator: Any, most: Any) -> list[str]:

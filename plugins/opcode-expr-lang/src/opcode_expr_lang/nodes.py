@@ -134,7 +134,7 @@ class Fold(Node):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Node):
-    """`a ? b : c`, `if a { b } else { c }`; of a chain the branches in order. None stands for `a` itself in `a ?: c`."""
+    """`a ? b : c`, `if a { b } else { c }`; a chain's branches in order. In `a ?: c` None stands for `a`."""
 
     branches: tuple[tuple[Node, Node | None], ...]
     otherwise: Node

@@ -28,7 +28,10 @@ from opcode_expr_lang.nodes import (
 PREDICATES = {
     **dict.fromkeys(("all", "any", "one", "none", "filter", "map"), (2, 2)),
     **dict.fromkeys(("find", "findIndex", "findLast", "findLastIndex", "groupBy"), (2, 2)),
-    **{"count": (1, 2), "sum": (1, 2), "sortBy": (2, 3), "reduce": (2, 3)},
+    "count": (1, 2),
+    "sum": (1, 2),
+    "sortBy": (2, 3),
+    "reduce": (2, 3),
 }
 """The functions whose second argument is a predicate: the fewest and the most arguments they take."""
 

@@ -27,7 +27,7 @@ from opcode_expr_lang.values import (
 
 Operator = Callable[[Any, Any, Frame], Any]
 
-_CHUNK = 4096
+_CHUNK = 1024
 """So many items are compared between two looks at the clock."""
 
 
@@ -220,11 +220,24 @@ def _unfit(operator: str, left: Any, right: Any) -> ExecutionError:
 
 
 OPERATORS: dict[str, Operator] = {
-    **{"+": add, "-": subtract, "*": multiply, "/": divide, "%": modulo, "**": power},
-    **{"<": less, "<=": less_or_equal, ">": more, ">=": more_or_equal},
-    **{"==": equal, "!=": lambda left, right, frame: not equal(left, right, frame)},
-    **{"contains": contains, "startsWith": starts_with, "endsWith": ends_with},
-    **{"matches": matches, "in": within, "..": numbers_between},
+    "+": add,
+    "-": subtract,
+    "*": multiply,
+    "/": divide,
+    "%": modulo,
+    "**": power,
+    "<": less,
+    "<=": less_or_equal,
+    ">": more,
+    ">=": more_or_equal,
+    "==": equal,
+    "!=": lambda left, right, frame: not equal(left, right, frame),
+    "contains": contains,
+    "startsWith": starts_with,
+    "endsWith": ends_with,
+    "matches": matches,
+    "in": within,
+    "..": numbers_between,
 }
 """Those that always need both operands."""
 SLOW = frozenset({"contains", "matches", "in", ".."})

@@ -9,10 +9,22 @@ from opcode_expr_lang.nodes import Block, Choice, Fold, Let, Node, Prefixed, Ste
 from opcode_expr_lang.operand import OperandParser
 
 BINARY = {
-    **{"|": 0, "or": 10, "||": 10, "and": 15, "&&": 15},
+    "|": 0,
+    "or": 10,
+    "||": 10,
+    "and": 15,
+    "&&": 15,
     **dict.fromkeys(("==", "!=", "<", ">", ">=", "<="), 20),
     **dict.fromkeys(("in", "matches", "contains", "startsWith", "endsWith"), 20),
-    **{"..": 25, "+": 30, "-": 30, "*": 60, "/": 60, "%": 60, "**": 100, "^": 100, "??": 500},
+    "..": 25,
+    "+": 30,
+    "-": 30,
+    "*": 60,
+    "/": 60,
+    "%": 60,
+    "**": 100,
+    "^": 100,
+    "??": 500,
 }
 """How strongly an operator of two operands holds them."""
 UNARY = {"not": 50, "!": 50, "-": 90, "+": 90}
@@ -83,7 +95,8 @@ class Parser(OperandParser):
         if self.is_operator("if"):
             return self._if()
         node = self._operators(0)
-        start, branches = node.offset, []
+        start = node.offset
+        branches: list[tuple[Node, Node | None]] = []
         while self.is_operator("?"):
             self.advance()
             if self.is_operator(":"):
@@ -105,7 +118,8 @@ class Parser(OperandParser):
         return node
 
     def _if(self) -> Node:
-        start, branches = self.current.offset, []
+        start = self.current.offset
+        branches: list[tuple[Node, Node | None]] = []
         while self.is_operator("if"):
             self.advance()
             condition = self._nested()
@@ -125,7 +139,8 @@ class Parser(OperandParser):
         """Parse operands and the operators between them that hold at least so strongly."""
         self._deeper()
         start, outer = self.current.offset, self._levels - 1
-        node, steps = self._prefixed(), []
+        node = self._prefixed()
+        steps: list[Step] = []
         while True:
             operator, negated = self._binary(least)
             if operator is None:

@@ -10,7 +10,7 @@ from opcode_core import ExecutionError
 from opcode_expr_lang.frame import Frame, check_time
 
 _MAX_PATTERN = 4096
-_MAX_MEMORY = 8 * 1024 * 1024
+_MAX_MEMORY = 4 * 1024 * 1024
 _MAX_WORK = 200_000_000
 """Instructions of the pattern times bytes of the text: a search of about a second at the most."""
 
@@ -31,7 +31,7 @@ def search(frame: Frame, pattern: str, subject: str) -> bool:
     return program.search(whole) is not None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def compiled(pattern: str) -> Any:
     """Compile a pattern.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from opcode_core import ExecutionError
 
-from opcode_expr_lang.frame import Frame, check_time
+from opcode_expr_lang.frame import Frame, charge_text, check_time
 from opcode_expr_lang.values import a_kind, kind
 
 _PIECE = 1 << 14
@@ -24,7 +24,7 @@ def order(frame: Frame, keys: list[Any], *, descending: bool) -> list[int]:
     Raises:
         ExecutionError: They cannot be compared, or the time is over.
     """
-    _check_comparable(keys)
+    _check_comparable(frame, keys)
     pieces = []
     for start in range(0, len(keys), _PIECE):
         check_time(frame)
@@ -52,10 +52,12 @@ def is_descending(said: Any) -> bool:
     return bool(said == "desc")
 
 
-def _check_comparable(keys: list[Any]) -> None:
+def _check_comparable(frame: Frame, keys: list[Any]) -> None:
     if len(keys) <= 1:
         return
     kinds = {"number" if kind(key) in ("int", "float") else kind(key) for key in keys}
+    if kinds == {"string"}:  # comparing long texts takes time
+        charge_text(frame, sum(map(len, keys)))
     if len(kinds) == 1 and kinds <= _ORDERED | {"number"}:
         return
     unfit = next((key for key in keys if kind(key) not in _ORDERED), None)

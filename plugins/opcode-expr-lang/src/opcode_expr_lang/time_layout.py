@@ -12,6 +12,8 @@ from opcode_expr_lang.times import DAY, SECOND, UTC_ZONE, Civil, Time, Zone, day
 
 RFC3339 = "2006-01-02T15:04:05.999999999Z07:00"
 """How JSON has a date."""
+PRINTED = "2006-01-02 15:04:05.999999999 -0700 MST"
+"""How `string(x)` has one."""
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July", "August", "September"),
@@ -54,14 +56,29 @@ _WRITTEN: dict[str, Callable[[Civil], str]] = {
     "pm": lambda at: "pm" if at.hour >= _NOON else "am",
 }
 _READ = {
-    **{"January": "|".join(MONTHS), "Jan": "|".join(name[:3] for name in MONTHS)},
-    **{"Monday": "|".join(DAYS), "Mon": "|".join(name[:3] for name in DAYS)},
-    **{"MST": r"[A-Z]{3,5}|[+-]\d{2}", "2006": r"\d{4}", "06": r"\d{2}"},
-    **{"01": r"\d{2}", "1": r"\d{1,2}", "02": r"\d{2}", "_2": r"[ \d]?\d", "2": r"\d{1,2}"},
-    **{"002": r"\d{3}", "__2": r"[ \d]{2}\d", "15": r"\d{1,2}"},
-    **{"03": r"\d{2}", "3": r"\d{1,2}", "04": r"\d{2}", "4": r"\d{1,2}"},
-    **{"05": r"\d{2}(?:[.,]\d{1,9})?", "5": r"\d{1,2}(?:[.,]\d{1,9})?"},
-    **{"PM": "AM|PM", "pm": "am|pm"},
+    "January": "|".join(MONTHS),
+    "Jan": "|".join(name[:3] for name in MONTHS),
+    "Monday": "|".join(DAYS),
+    "Mon": "|".join(name[:3] for name in DAYS),
+    "MST": r"[A-Z]{3,5}|[+-]\d{2}",
+    "2006": r"\d{4}",
+    "06": r"\d{2}",
+    "01": r"\d{2}",
+    "1": r"\d{1,2}",
+    "02": r"\d{2}",
+    "_2": r"[ \d]?\d",
+    "2": r"\d{1,2}",
+    "002": r"\d{3}",
+    "__2": r"[ \d]{2}\d",
+    "15": r"\d{1,2}",
+    "03": r"\d{2}",
+    "3": r"\d{1,2}",
+    "04": r"\d{2}",
+    "4": r"\d{1,2}",
+    "05": r"\d{2}(?:[.,]\d{1,9})?",
+    "5": r"\d{1,2}(?:[.,]\d{1,9})?",
+    "PM": "AM|PM",
+    "pm": "am|pm",
 }
 
 
@@ -92,11 +109,18 @@ def read_time(written: str, layout: str, zone: Zone | None) -> Time:
         pattern += re.escape(layout[at : match.start()])
         pattern += f"({_to_read(match.group())})"
         parts.append(match.group())
+        if len({_family(part) for part in parts}) < len(parts):
+            raise ExecutionError("a layout of a date names each part once")
         at = match.end()
     found = re.fullmatch(pattern + re.escape(layout[at:]), written, re.ASCII)
     if found is None:
         raise ExecutionError("the date is not written as its layout says")
     return _assembled(dict(zip(parts, found.groups(), strict=True)), zone)
+
+
+def _family(part: str) -> str:
+    """What a part stands for, as far as two of it would make reading ambiguous."""
+    return "." if part[0] in ".," else part
 
 
 def _checked(layout: str) -> str:

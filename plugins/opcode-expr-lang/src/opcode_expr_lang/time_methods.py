@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from opcode_expr_lang.time_layout import in_layout
+from opcode_expr_lang.time_layout import PRINTED, in_layout
 from opcode_expr_lang.times import (
     DAY,
     SECOND,
@@ -22,8 +22,6 @@ from opcode_expr_lang.times import (
 
 Method = tuple[Callable[..., Any], tuple[str, ...]]
 """What runs it, and the types of its arguments."""
-
-_PRINTED = "2006-01-02 15:04:05.999999999 -0700 MST"
 
 
 def _of_local(name: str) -> Method:
@@ -71,7 +69,7 @@ _TIME: dict[str, Method] = {
     "UnixMicro": _since(1000),
     "UnixNano": _since(1),
     "Format": (in_layout, ("string",)),
-    "String": (lambda time: in_layout(time, _PRINTED), ()),
+    "String": (lambda time: in_layout(time, PRINTED), ()),
     "Add": (lambda time, by: shifted(time, by.nanos), ("time.Duration",)),
     "AddDate": (_add_date, ("int", "int", "int")),
     "Sub": (lambda time, other: duration(time.nanos - other.nanos), ("time.Time",)),

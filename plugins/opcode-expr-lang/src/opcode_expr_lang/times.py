@@ -16,8 +16,14 @@ _ERA = 146_097
 _EPOCH = 719_468
 """Days from March 1st of the year 0 to 1970."""
 _UNITS = {
-    **{"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": 10**6},
-    **{"s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND},
+    "ns": 1,
+    "us": 1000,
+    "µs": 1000,
+    "μs": 1000,
+    "ms": 10**6,
+    "s": SECOND,
+    "m": 60 * SECOND,
+    "h": 3600 * SECOND,
 }
 _DURATION = re.compile(r"(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 _MAX_NANOS = 2**63 - 1

@@ -74,10 +74,20 @@ def _typed(key: Any) -> tuple[type, Any]:
 
 
 _KINDS: dict[type, str] = {
-    **{type(None): "nil", bool: "bool", int: "int", float: "float", str: "string"},
-    **{list: "array", Array: "array", NilArray: "array"},
-    **{dict: "map", Table: "map", Groups: "map"},
-    **{Time: "time.Time", Duration: "time.Duration", Zone: "time.Location"},
+    type(None): "nil",
+    bool: "bool",
+    int: "int",
+    float: "float",
+    str: "string",
+    list: "array",
+    Array: "array",
+    NilArray: "array",
+    dict: "map",
+    Table: "map",
+    Groups: "map",
+    Time: "time.Time",
+    Duration: "time.Duration",
+    Zone: "time.Location",
 }
 
 
@@ -86,7 +96,7 @@ def kind(value: Any) -> str:
     found = _KINDS.get(value.__class__)
     if found is not None:
         return found
-    for known, name in ((Mapping, "map"), ((list, tuple), "array"), (bool, "bool"), (int, "int")):
+    for known, name in ((Mapping, "map"), (list, "array"), (bool, "bool"), (int, "int")):
         if isinstance(value, known):
             return name
     return (

@@ -1,25 +1,23 @@
-"""Values as text, as Go prints them and as Go's JSON writes them; and results as plain JSON."""
+"""Values as text, as Go prints them and as Go's JSON writes them."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from opcode_core import ExecutionError, number_text
 
 from opcode_expr_lang.frame import Frame, charge, charge_text
-from opcode_expr_lang.time_layout import RFC3339, in_layout
-from opcode_expr_lang.times import Duration, Time, duration_text
-from opcode_expr_lang.values import Array, Groups, NilArray, Table, a_kind, kind
+from opcode_expr_lang.time_layout import PRINTED, RFC3339, in_layout
+from opcode_expr_lang.times import duration_text
+from opcode_expr_lang.values import Groups, NilArray, a_kind, kind
 
-_PRINTED = "2006-01-02 15:04:05.999999999 -0700 MST"
-_ESCAPED = str.maketrans(
-    {mark: f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"}
-    | {chr(code): "\ufffd" for code in range(0xD800, 0xE000)}
-)
+_ESCAPED = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
+_SURROGATES = range(0xD800, 0xE000)
 _SMALLEST_PLAIN, _LARGEST_PLAIN = -4, 21
 """Exponents of ten between which Go prints a float without one."""
 
@@ -40,36 +38,6 @@ def as_json(frame: Frame, value: Any) -> str:
     pieces: list[str] = []
     _write(frame, value, "\n", pieces)
     return "".join(pieces)
-
-
-def to_plain(frame: Frame, value: Any) -> Any:
-    """Give a result as plain JSON: what came whole from a variable as it is, dates and durations as text.
-
-    Raises:
-        ExecutionError: JSON cannot hold it.
-    """
-    found = value.__class__
-    if found is float:
-        return _finite(value)
-    if found is Array or found is NilArray:
-        charge(frame, len(value))
-        return [to_plain(frame, item) for item in value]
-    if found is Table:
-        charge(frame, len(value))
-        return {key: to_plain(frame, item) for key, item in value.items()}
-    if found is Groups:
-        charge(frame, len(value))
-        plain = {_key(key): to_plain(frame, item) for key, item in value.items()}
-        if len(plain) < len(value):
-            raise ExecutionError("two keys of the resulting map are the same text in JSON")
-        return plain
-    if found is Time:
-        return in_layout(value, RFC3339)
-    if found is Duration:
-        return duration_text(value)
-    if kind(value) in ("time.Location", "unknown"):
-        raise ExecutionError(f"the result is {a_kind(value)}, which JSON cannot hold")
-    return value
 
 
 def float_text(value: float) -> str:
@@ -109,22 +77,20 @@ def _print(frame: Frame, value: Any, pieces: list[str]) -> None:
 
 
 def _scalar(value: Any) -> str:
-    match kind(value):
-        case "string":
-            return str(value)
-        case "nil":
-            return "<nil>"
-        case "bool":
-            return "true" if value else "false"
-        case "float":
-            return float_text(value)
-        case "time.Time":
-            return in_layout(value, _PRINTED)
-        case "time.Duration":
-            return duration_text(value)
-        case "time.Location":
-            return str(value.name)
-    return str(value)
+    return _TEXTS[kind(value)](value)
+
+
+_TEXTS: dict[str, Callable[[Any], str]] = {
+    "string": str,
+    "nil": lambda _: "<nil>",
+    "bool": lambda value: "true" if value else "false",
+    "int": lambda value: str(int(value)),
+    "float": float_text,
+    "time.Time": lambda value: in_layout(value, PRINTED),
+    "time.Duration": duration_text,
+    "time.Location": lambda value: str(value.name),
+    "unknown": lambda _: "<unknown>",
+}
 
 
 def _sorted(value: Mapping[Any, Any]) -> list[Any]:
@@ -145,8 +111,8 @@ def _write(frame: Frame, value: Any, line: str, pieces: list[str]) -> None:
         charge(frame, len(value))
         between = "{"
         for key in sorted(value):
+            charge_text(frame, 2 * len(key) + len(inner) + 4)
             pieces.append(f"{between}{inner}{_quoted(key)}: ")
-            charge_text(frame, len(key) + len(inner) + 4)
             _write(frame, value[key], inner, pieces)
             between = ","
         pieces.append(f"{line}}}" if value else "{}")
@@ -160,41 +126,52 @@ def _write(frame: Frame, value: Any, line: str, pieces: list[str]) -> None:
             between = ","
         pieces.append(f"{line}]" if value else "[]")
     else:
+        charge_text(frame, len(value) if isinstance(value, str) else 1)
         piece = _json_scalar(value)
-        charge_text(frame, len(piece))
+        charge_text(frame, len(piece) - len(value) if isinstance(value, str) else len(piece))
         pieces.append(piece)
 
 
 def _json_scalar(value: Any) -> str:
-    match kind(value):
-        case "string":
-            return _quoted(value)
-        case "nil":
-            return "null"
-        case "bool":
-            return "true" if value else "false"
-        case "int":
-            return str(int(value))
-        case "float":
-            return number_text(_finite(value))
-        case "time.Time":
-            return _quoted(in_layout(value, RFC3339))
-        case "time.Duration":
-            return str(value.nanos)
-    raise ExecutionError(f"toJSON cannot write {a_kind(value)}")
+    write = _JSON_TEXTS.get(kind(value))
+    if write is None:
+        raise ExecutionError(f"toJSON cannot write {a_kind(value)}")
+    return write(value)
+
+
+_JSON_TEXTS: dict[str, Callable[[Any], str]] = {
+    "string": lambda value: _quoted(value),  # noqa: PLW0108 - it stands further down
+    "nil": lambda _: "null",
+    "bool": _TEXTS["bool"],
+    "int": _TEXTS["int"],
+    "float": lambda value: number_text(finite(value)),
+    "time.Time": lambda value: _quoted(in_layout(value, RFC3339)),
+    "time.Duration": lambda value: str(value.nanos),
+}
 
 
 def _quoted(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False).translate(_ESCAPED)
+    return _ESCAPED.sub(_escape, json.dumps(value, ensure_ascii=False))
 
 
-def _finite(value: float) -> float:
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return "\ufffd" if code in _SURROGATES else f"\\u{code:04x}"
+
+
+def finite(value: float) -> float:
+    """Give a float that JSON can hold.
+
+    Raises:
+        ExecutionError: It is NaN or infinite.
+    """
     if math.isfinite(value):
         return value
     raise ExecutionError("NaN and infinity are no numbers of JSON")
 
 
-def _key(key: Any) -> str:
+def key_text(key: Any) -> str:
+    """Give the text of a map's key; nil is the empty one."""
     if isinstance(key, float) and not math.isfinite(key):
         return float_text(key)
     return (
