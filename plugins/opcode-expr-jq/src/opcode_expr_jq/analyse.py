@@ -43,10 +43,12 @@ class Findings:
 
     Attributes:
         reads: The paths it reads, `()` for the whole input.
+        touched: The paths it follows, whether or not it then reads what is there.
         streams: Whether it goes through items one by one, so that its outputs are a list.
     """
 
     reads: tuple[ReadPath, ...]
+    touched: tuple[ReadPath, ...]
     streams: bool
 
 
@@ -64,7 +66,7 @@ def analyse(tokens: tuple[Token, ...], names: Mapping[str, str]) -> Findings:
     try:
         return walk.program()
     except (NotUnderstoodError, RecursionError):
-        return Findings(((),), streams=False)
+        return Findings(((),), (), streams=False)
 
 
 class _Walk(Bindings):
@@ -79,7 +81,7 @@ class _Walk(Bindings):
         self._reads.take(self._pipe(ROOT))
         if self._at < len(self._tokens):
             raise NotUnderstoodError
-        return Findings(tuple(self._reads.paths), self._streams)
+        return Findings(tuple(self._reads.paths), tuple(self._reads.touched), self._streams)
 
     def _pipe(self, given: Origins, *, comma: bool = True) -> Origins:
         while True:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -25,22 +25,32 @@ class Document:
     Of an object on the way to what is read, only the members on that way are there; all that is below is.
 
     Args:
-        paths: What the program reads; `()` for all there is.
+        taken: The paths it reads; `()` for all there is.
+        touched: The paths it follows: where one ends without being read, only the type of what is there is sent.
         names: What the input has at its top, each name with the variable it stands for.
 
     Attributes:
-        reads: The paths, with the variables' own names, as far as there are any.
+        reads: The paths that are written out, with the variables' own names.
     """
 
-    __slots__ = ("_names", "_paths", "reads")
+    __slots__ = ("_names", "_taken", "_touched", "reads")
 
-    def __init__(self, paths: Iterable[ReadPath], names: Mapping[str, str]) -> None:
-        paths = tuple(paths)
+    def __init__(
+        self, taken: Sequence[ReadPath], touched: Sequence[ReadPath], names: Mapping[str, str]
+    ) -> None:
         self._names = names
-        self._paths = minimal(_members(path) for path in paths)
+        ends = _ends(touched, taken)
         self.reads: tuple[ReadPath, ...] = tuple(
-            (names[str(path[0])], *path[1:]) for path in paths if path
+            (names[str(path[0])], *path[1:]) for path in dict.fromkeys((*taken, *ends)) if path
         )
+        in_lists = [path for path in ends if len(_members(path)) < len(path)]
+        self._taken = minimal(_members(path) for path in (*taken, *in_lists))
+        covered = frozenset(self._taken)
+        self._touched = [
+            _members(path)
+            for path in ends
+            if not any(_members(path)[:length] in covered for length in range(len(path) + 1))
+        ]
 
     def write(self, variables: Variables) -> bytes:
         """Write the input as JSON.
@@ -61,12 +71,21 @@ class Document:
             for name, variable in self._names.items()
             if variable in variables
         }
-        if self._paths == [()]:
+        if self._taken == [()]:
             return there
         gathered: dict[str, Any] = {}
-        for path in self._paths:
-            _graft(gathered, there, path)
+        for path in self._taken:
+            _graft(gathered, there, path, whole=True)
+        for path in self._touched:
+            _graft(gathered, there, path, whole=False)
         return gathered
+
+
+def _ends(touched: Sequence[ReadPath], taken: Sequence[ReadPath]) -> list[ReadPath]:
+    """The paths that nothing is read of, nor followed further."""
+    begun = {path[:length] for path in touched for length in range(len(path))}
+    begun.update(path[:length] for path in taken for length in range(len(path) + 1))
+    return [path for path in touched if path not in begun]
 
 
 def _members(path: ReadPath) -> tuple[str, ...]:
@@ -74,17 +93,23 @@ def _members(path: ReadPath) -> tuple[str, ...]:
     return tuple(takewhile(lambda part: isinstance(part, str), path))  # type: ignore[arg-type] # so they are
 
 
-def _graft(target: dict[str, Any], source: Mapping[str, Any], path: tuple[str, ...]) -> None:
-    """Put what a path leads to in the same place of another object.
+def _graft(
+    target: dict[str, Any], source: Mapping[str, Any], path: tuple[str, ...], *, whole: bool
+) -> None:
+    """Put what a path leads to in the same place of another object, or an empty one of its type.
 
-    What is put there is never put into: no path is the beginning of another.
+    What is put there is never put into: nothing that is put whole is on the way to anything else.
     """
     for position, key in enumerate(path):
         value = source.get(key, _ABSENT)
         if value is _ABSENT:
             return
-        if position == len(path) - 1 or not isinstance(value, Mapping):
+        inside = isinstance(value, Mapping)
+        if whole and (position == len(path) - 1 or not inside):
             target[key] = value
+            return
+        if not inside:
+            target.setdefault(key, [] if isinstance(value, list) else value)
             return
         target, source = target.setdefault(key, {}), value
 

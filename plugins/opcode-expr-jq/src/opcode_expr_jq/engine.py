@@ -142,7 +142,7 @@ def _compile(pool: Pool, source: str, extra: tuple[tuple[str, str], ...]) -> JqE
         wrong = errors.not_compiled(error)
     else:
         if kind == b"v":
-            document = Document(findings.reads, names)
+            document = Document(findings.reads, findings.touched, names)
             return JqExpression(
                 source, program, findings, document, frozenset(_said(cut.tokens)), pool
             )

@@ -117,9 +117,7 @@ def too_large() -> ExecutionError:
 
 def not_compiled(error: WorkerError | None) -> ExpressionSyntaxError:
     """The error of a program that could not be compiled; None for no memory."""
-    return ExpressionSyntaxError(
-        f"jq cannot compile it: {_why(error or NoMemoryError())}"
-    )
+    return ExpressionSyntaxError(f"jq cannot compile it: {_why(error or NoMemoryError())}")
 
 
 def wrong(message: str, source: str, variables: Mapping[str, str]) -> ExpressionSyntaxError:

@@ -25,10 +25,12 @@ class Reads:
     Attributes:
         names: What the input has at its top, each name with the variable it stands for.
         paths: The paths read so far, each with everything below it; `()` is the whole input.
+        touched: The paths that were followed, whatever became of what was found: whether one can be followed shows.
     """
 
     names: Mapping[str, str]
     paths: dict[ReadPath, None] = field(default_factory=dict)
+    touched: dict[ReadPath, None] = field(default_factory=dict)
 
     def take(self, origins: Origins) -> None:
         """Record that a value is looked at, as a whole."""
@@ -53,7 +55,9 @@ class Reads:
         if any(len(path) >= _LONGEST_PATH for path in origins):
             self.take(origins)
             return COMPUTED
-        return frozenset((*path, key) for path in origins)
+        found = frozenset((*path, key) for path in origins)
+        self.touched.update(dict.fromkeys(sorted(found, key=_order)))
+        return found
 
     def either(self, *several: Origins) -> Origins:
         """What a value may be that is one of several."""
