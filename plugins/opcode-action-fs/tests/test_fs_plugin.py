@@ -1,5 +1,7 @@
 """fs.read and fs.write: what they do, and every way out of the roots."""
 
+# ruff: noqa: F401, F811 - fixtures are imported, and asked for by their names
+
 from __future__ import annotations
 
 import contextlib
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fs_room import context, folder
 from opcode_action_fs.append import append
 from opcode_action_fs.content import permissions
 from opcode_action_fs.copy import copy

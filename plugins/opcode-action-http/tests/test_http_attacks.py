@@ -1,5 +1,7 @@
 """Ways to an address that must not be reached, and ways for a secret to get out in an error."""
 
+# ruff: noqa: F401, F811 - fixtures are imported, and asked for by their names
+
 from __future__ import annotations
 
 import asyncio
@@ -10,6 +12,7 @@ from typing import Any
 
 import httpcore2
 import pytest
+from http_server import anyio_backend, asked, base, begun, context, server
 from opcode_action_http.addresses import AddressRefusedError
 from opcode_action_http.client import _GuardedNetwork
 from opcode_action_http.request import get, post

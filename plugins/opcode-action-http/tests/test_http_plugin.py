@@ -1,11 +1,14 @@
 """http.get: what comes back, where it may go, and what its errors give away."""
 
+# ruff: noqa: F401, F811 - fixtures are imported, and asked for by their names
+
 from __future__ import annotations
 
 import json
 from typing import Any
 
 import pytest
+from http_server import anyio_backend, asked, base, context, server
 from opcode_action_http.addresses import judge
 from opcode_action_http.body import decode_body
 from opcode_action_http.parameters import GetParams

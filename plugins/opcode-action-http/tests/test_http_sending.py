@@ -1,5 +1,7 @@
 """http.request and http.post: what is sent, with which headers, and what of it follows a redirect."""
 
+# ruff: noqa: F401, F811 - fixtures are imported, and asked for by their names
+
 from __future__ import annotations
 
 import json
@@ -7,6 +9,7 @@ from typing import Any
 
 import pydantic
 import pytest
+from http_server import anyio_backend, asked, base, context, server
 from opcode_action_http import addresses
 from opcode_action_http.payload import encode_body
 from opcode_action_http.request import get, post, request

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from opcode_action_fs import beneath, opening
-from opcode_core import Action
+from opcode_core import Action, ExecutionError
 
 
 class Context:
@@ -70,3 +70,24 @@ def context(
     made = Context(folder)
     yield made
     made.close()
+
+
+@pytest.fixture
+def tree(folder: Path) -> Path:
+    """A folder with a file, a folder below, an empty one and a link."""
+    (folder / "src/in").mkdir(parents=True)
+    (folder / "src/none").mkdir()
+    (folder / "src/a.txt").write_text("A", encoding="utf-8")
+    (folder / "src/in/b.sh").write_text("BB", encoding="utf-8")
+    (folder / "src/in/b.sh").chmod(0o750)
+    (folder / "src/link").symlink_to("a.txt")
+    return folder / "src"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def code_of(caught: pytest.ExceptionInfo[ExecutionError]) -> Any:
+    assert caught.value.details is not None
+    return caught.value.details["errno"]
