@@ -55,12 +55,9 @@ def room(folder: Path) -> Path:
 
 
 def everything(folder: Path) -> list[tuple[str, str | None]]:
+    found = folder.rglob("*")
     return sorted(
-        (
-            str(path),
-            path.read_text(encoding="utf-8") if path.is_file() else None,
-        )
-        for path in folder.rglob("*")
+        (str(path), path.read_text("utf-8") if path.is_file() else None) for path in found
     )
 
 
