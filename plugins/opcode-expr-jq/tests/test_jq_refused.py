@@ -62,8 +62,8 @@ def test_files(source: str) -> None:
 
 def test_names_of_members_are_free() -> None:
     for source in (
-        ".inputs.env | .input | .debug", '.inputs["env"]', '.inputs."$ENV"', '"env and $ENV and import"', "{env: 1,
-        input: 2}",
+        ".inputs.env | .input | .debug", '.inputs["env"]', '.inputs."$ENV"', '"env and $ENV and import"',
+        "{env: 1, input: 2}",
         "{env, halt}?", ".inputs as {env: $x} | $x", "# env\n.inputs", ".inputs # $ENV", '"\\u0065nv"',
         "1 as $env | $env",
     ):  # fmt: skip
