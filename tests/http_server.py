@@ -144,6 +144,7 @@ class Context:
     def __init__(self) -> None:
         self.segments_of_url: tuple[Segment, ...] = ()
         self.idempotency_key = "the-key-of-this-step"
+        self.retried = False
         self._shared: dict[str, tuple[Any, Callable[[Any], Awaitable[None]]]] = {}
         self.provenance = self
 

@@ -146,6 +146,11 @@ class ActionContext(Protocol):
         ...
 
     @property
+    def retried(self) -> bool:
+        """Whether the step is tried again when it fails."""
+        ...
+
+    @property
     def idempotency_key(self) -> str:
         """The same over all attempts of this step in this workflow, and different for any other."""
         ...

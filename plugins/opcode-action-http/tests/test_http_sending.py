@@ -122,16 +122,18 @@ async def test_parameters_that_are_none_are_refused(action: Any, more: dict[str,
         action.params(url="http://x/", **more)
 
 
-async def test_a_post_carries_a_key_unless_the_caller_sets_one(
+async def test_a_post_that_is_retried_carries_a_key_unless_the_caller_sets_one(
     context: Any, base: str, asked: Any
 ) -> None:
+    await send(post, context, f"{base}/x", body=1)
+    context.retried = True
     await send(post, context, f"{base}/x", body=1)
     await send(request, context, f"{base}/x", method="POST")
     await send(post, context, f"{base}/x", headers={"IDEMPOTENCY-KEY": "order-17"})
     for method in ("GET", "PUT", "PATCH", "DELETE"):
         await send(request, context, f"{base}/x", method=method)
     keys = [one.headers.get("idempotency-key") for one in asked]
-    assert keys == [context.idempotency_key] * 2 + ["order-17"] + [None] * 4
+    assert keys == [None, *[context.idempotency_key] * 2, "order-17", *[None] * 4]
 
 
 async def test_auth_wins_over_a_header_and_over_the_url(
@@ -179,7 +181,7 @@ async def test_redirects_change_the_method_as_in_a_browser(
 ) -> None:
     body = {} if method == "HEAD" else {"body": {"a": 1}}
     headers = {"X-Mine": "kept", "Authorization": "mine"}
-    url = f"{base}/{status}"
+    url, context.retried = f"{base}/{status}", True
     found = await send(request, context, url, method=method, headers=headers, **body)
     assert found.status_code == 200
     first, last = asked
@@ -198,6 +200,7 @@ async def test_another_origin_gets_nothing_of_the_callers(
     context: Any, base: str, asked: Any, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(addresses, "judge", lambda _: "public")
+    context.retried = True
     found = await send(
         post,
         context,

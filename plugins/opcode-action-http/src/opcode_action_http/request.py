@@ -39,8 +39,8 @@ async def get(params: GetParams, context: ActionContext) -> Response:
 async def post(params: PostParams, context: ActionContext) -> Response:
     """Send something to a resource.
 
-    As `http.get`, with a body. The request carries an `Idempotency-Key` that is the same over all attempts of the step,
-    unless the caller sets one.
+    As `http.get`, with a body. When the step is retried, the request carries an `Idempotency-Key` that is the same over
+    all attempts, unless the caller sets one.
     """
     return await _send("POST", params, context)
 
@@ -71,7 +71,7 @@ async def _send(method: str, params: GetParams, context: ActionContext) -> Respo
     if isinstance(params, PostParams) and params.has_body:
         content, kind = await asyncio.to_thread(encode_body, params.body, params.body_encoding)
         headers.setdefault("content-type", kind)
-    if method == "POST":
+    if method == "POST" and context.retried:
         headers.setdefault("idempotency-key", context.idempotency_key)
     first = Hop(method, url, headers, content, trusted_host=not _host_is_from_a_step(context))
     answer = await exchange(
