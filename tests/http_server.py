@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import gzip
 import http.server
+import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from opcode_core import Segment
 
 
@@ -122,6 +129,29 @@ def server() -> Iterator[Any]:
 
 
 @pytest.fixture
+def tls_server(server: Any, tmp_path: Path) -> str:
+    """The base URL of the same server, now with a certificate that it made itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "both.pem"
+    file.write_bytes(
+        made.public_bytes(Encoding.PEM)
+        + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(file)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    return f"https://127.0.0.1:{server.server_address[1]}"
+
+
+@pytest.fixture
 def asked(server: Any) -> list[Asked]:
     """What the server was asked, in order."""
     return Handler.asked
@@ -145,8 +175,12 @@ class Context:
         self.segments_of_url: tuple[Segment, ...] = ()
         self.idempotency_key = "the-key-of-this-step"
         self.retried = False
+        self.settings: dict[str, Any] = {}
         self._shared: dict[str, tuple[Any, Callable[[Any], Awaitable[None]]]] = {}
         self.provenance = self
+
+    def setting(self, name: str) -> Any:
+        return self.settings.get(name)
 
     def segments(self, *path: str) -> tuple[Segment, ...]:
         return self.segments_of_url

@@ -16,6 +16,8 @@ from typing import Any, Literal
 from opcode_core.model.problems import pointer
 from opcode_core.suggest import did_you_mean
 
+_MOST = 1_000_000
+
 
 class SettingsError(Exception):
     """A setting that cannot be used; the message says which, what was found and what to write."""
@@ -34,6 +36,8 @@ class Settings:
         plugins_allow: Names of plugins or distributions that may load; None for all.
         plugins_disable: Names of plugins or distributions that may not.
         actions_deny: Patterns of action names that may not be used.
+        breaker_failures: How many failures in a row open an action's circuit; 0 for never.
+        breaker_seconds: How many seconds it stays open.
         values: Everything else of the file and the environment, by dotted name, for the plugins it concerns.
     """
 
@@ -45,6 +49,8 @@ class Settings:
     plugins_allow: tuple[str, ...] | None = None
     plugins_disable: tuple[str, ...] = ()
     actions_deny: tuple[str, ...] = ()
+    breaker_failures: int = 5
+    breaker_seconds: float = 30.0
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -61,7 +67,10 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     db_path = Path(environment.get("OPCODE_DB_PATH") or "opcode.db").absolute()
     file = _read_file(environment.get("OPCODE_CONFIG"), db_path)
     values = dict(_flatten(file.values))
-    known = {"plugins.allow", "plugins.disable", "actions.deny"}
+    known = {
+        *("plugins.allow", "plugins.disable", "actions.deny"),
+        *("breaker.failures", "breaker.seconds"),
+    }
     _refuse_unknown(file, values, known)
     disable = [*file.names("plugins.disable"), *_listed(environment.get("OPCODE_DISABLED_PLUGINS"))]
     roots = environment.get("OPCODE_FS_ROOTS")
@@ -78,6 +87,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         plugins_allow=file.names("plugins.allow") if "plugins.allow" in values else None,
         plugins_disable=tuple(dict.fromkeys(disable)),
         actions_deny=file.names("actions.deny"),
+        breaker_failures=int(file.number("breaker.failures", 5)),
+        breaker_seconds=file.number("breaker.seconds", 30.0),
         values={name: value for name, value in values.items() if name not in known},
     )
 
@@ -96,6 +107,18 @@ class _File:
             )
         return tuple(value)
 
+    def number(self, dotted: str, default: float) -> float:
+        value = dict(_flatten(self.values)).get(dotted, default)
+        if (
+            not isinstance(value, (int, float))
+            or isinstance(value, bool)
+            or not 0 <= value <= _MOST
+        ):
+            raise SettingsError(
+                f"{self.path} {pointer('', *dotted.split('.'))}: expected a number from 0 to {_MOST}, found {value!r}"
+            )
+        return value
+
 
 def _is_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) and item for item in value)
@@ -103,6 +126,8 @@ def _is_names(value: Any) -> bool:
 
 PLUGIN_SETTINGS: dict[str, Callable[[Any], bool]] = {
     "fs.roots": _is_names,
+    "http.allow_tls_skip_verify": lambda value: isinstance(value, bool),
+    "http.hosts": _is_names,
     "shell.allow_command_references": lambda value: isinstance(value, bool),
 }
 """The settings that plugins read, and what their values may be."""

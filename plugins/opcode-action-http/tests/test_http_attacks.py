@@ -12,7 +12,7 @@ from typing import Any
 
 import httpcore2
 import pytest
-from http_server import anyio_backend, asked, base, begun, context, server
+from http_server import anyio_backend, asked, base, begun, context, server, tls_server
 from opcode_action_http.addresses import AddressRefusedError
 from opcode_action_http.client import _GuardedNetwork
 from opcode_action_http.request import get, post
@@ -214,3 +214,53 @@ async def test_a_cancelled_request_ends_at_once(context: Any, base: str, begun: 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize(
+    ("pattern", "allowed"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.1:{port}", True),
+        ("127.0.0.1:1", False),
+        ("*.0.0.1", True),
+        ("*.127.0.0.1", False),
+        ("*0.0.1", False),
+        ("localhost", False),
+        ("127.0.0.1.example.com", False),
+    ],
+)
+async def test_only_the_hosts_that_policy_names_are_asked(
+    context: Any, server: Any, base: str, asked: Any, pattern: str, allowed: bool
+) -> None:
+    port = server.server_address[1]
+    context.settings["http.hosts"] = ["api.example.com", pattern.replace("{port}", str(port))]
+    if allowed:
+        assert (await send(get, context, f"{base}/json")).status_code == 200
+        with pytest.raises(PermissionDeniedError, match=r"http\.hosts"):
+            await send(get, context, f"{base}/away")
+        assert len(asked) == 2
+    else:
+        with pytest.raises(PermissionDeniedError, match=r"http\.hosts"):
+            await send(get, context, f"{base}/json")
+        assert asked == []
+
+
+async def test_policy_may_insist_on_certificates(context: Any, base: str, asked: Any) -> None:
+    context.settings["http.allow_tls_skip_verify"] = False
+    with pytest.raises(PermissionDeniedError, match=r"http\.allow_tls_skip_verify"):
+        await send(get, context, f"{base}/json", tls_skip_verify=True)
+    assert asked == []
+    context.settings["http.allow_tls_skip_verify"] = True
+    assert (await send(get, context, f"{base}/json", tls_skip_verify=True)).status_code == 200
+
+
+async def test_a_certificate_nobody_vouches_for_is_refused_unless_told(
+    context: Any, tls_server: Any, asked: Any
+) -> None:
+    with pytest.raises(ExecutionError, match="certificate is not trusted"):
+        await send(get, context, f"{tls_server}/json")
+    assert asked == []
+    assert (await send(get, context, f"{tls_server}/json", tls_skip_verify=True)).status_code == 200
+    with pytest.raises(ExecutionError, match="certificate is not trusted"):
+        await send(get, context, f"{tls_server}/json")  # the connection of the lax one is not taken
+    assert len(asked) == 1

@@ -22,6 +22,7 @@ from opcode_action_http.addresses import AddressRefusedError
 from opcode_action_http.body import decode_body, read_body
 from opcode_action_http.client import make_client
 from opcode_action_http.failures import public_url, reason
+from opcode_action_http.policy import refuse_host, refuse_unverified
 from opcode_action_http.redirects import Hop, next_hop, redirect_target
 
 _SMALL = 1 << 16
@@ -48,7 +49,7 @@ async def exchange(request: Request, context: ActionContext) -> dict[str, Any]:
     """Send a request and give the answer as the action gives it.
 
     Raises:
-        PermissionDeniedError: An address on the way may not be reached.
+        PermissionDeniedError: An address on the way may not be reached, or a setting forbids it.
         StepTimeoutError: It took too long.
         ExecutionError: No connection, too many redirects, too large a body.
         ValidationError: The URL or a header cannot be sent.
@@ -72,7 +73,10 @@ async def exchange(request: Request, context: ActionContext) -> dict[str, Any]:
 
 async def _hops(request: Request, context: ActionContext, began: float) -> dict[str, Any]:
     hop, left = request.first, request.redirects
+    if not request.verify:
+        refuse_unverified(context)
     while True:
+        refuse_host(hop.url, context)
         client = await _client(context, allow_private=hop.trusted_host, verify=request.verify)
         async with client.stream(
             hop.method, hop.url, headers=hop.headers, content=hop.content
