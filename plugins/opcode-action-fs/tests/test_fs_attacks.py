@@ -237,20 +237,20 @@ def test_what_the_kernel_makes_up_is_refused_where_everything_is_a_root(
 
 
 def test_roots_stay_where_they_are(context: Any, room: Path) -> None:
-    (room / "inner/root").mkdir(parents=True)
-    (room / "inner/root/x").write_text("x", encoding="utf-8")
-    context.roots = [str(room), str(room / "inner/root")]
-    for path in (".", str(room), "own/..", "inner/root", "inner"):
+    (room / "inner/base").mkdir(parents=True)
+    (room / "inner/base/x").write_text("x", encoding="utf-8")
+    context.roots = [str(room), str(room / "inner/base")]
+    for path in (".", str(room), "own/..", "inner/base", "inner"):
         for action, params in (
             (delete, {"path": path, "recursive": True}),
             (move, {"src": path, "dst": str(room / "own/moved")}),
         ):
             with pytest.raises((PathDeniedError, ValidationError)):
                 context.do(action, **params)
-    assert (room / "inner/root/x").exists()
+    assert (room / "inner/base/x").exists()
     with pytest.raises(PathDeniedError):
         context.do(delete, path=".")
-    assert context.do(copy, src="inner/root", dst="copied").size == 1, "a root may be copied"
+    assert context.do(copy, src="inner/base", dst="copied").size == 1, "a root may be copied"
 
 
 def test_the_servers_own_files_are_safe_from_every_action(context: Any, room: Path) -> None:
