@@ -9,7 +9,7 @@ from opcode_core import ExecutionError, ExpressionSyntaxError
 
 from opcode_expr_lang.compile_predicates import predicate_call
 from opcode_expr_lang.frame import Code, Frame
-from opcode_expr_lang.functions import FUNCTIONS
+from opcode_expr_lang.functions import ANY_NUMBER, FUNCTIONS
 from opcode_expr_lang.nodes import Call
 from opcode_expr_lang.operand import PREDICATES
 from opcode_expr_lang.scope import Scope, nearest, shortened
@@ -62,13 +62,9 @@ def _check_count(node: Call, least: int, most: int) -> None:
     given = len(node.arguments)
     if least <= given <= most:
         return
-    wanted = (
-        str(least)
-        if least == most
-        else f"{least} to {most}"
-        if most < given
-        else f"at least {least}"
-    )
+    wanted = str(least) if least == most else f"{least} to {most}"
+    if most == ANY_NUMBER:
+        wanted = f"at least {least}"
     raise ExpressionSyntaxError(
         f"`{node.name}` takes {wanted} argument(s), not {given}", node.offset
     )

@@ -14,7 +14,8 @@ from opcode_expr_lang import (
     functions_time,
 )
 
-_ANY_NUMBER = 1 << 30
+ANY_NUMBER = 1 << 30
+"""The most arguments of a function that takes any number."""
 
 
 class Function(NamedTuple):
@@ -45,10 +46,10 @@ FUNCTIONS: dict[str, Function] = {
     "ceil": Function(_NUMBER.ceil, quick=True),
     "floor": Function(_NUMBER.floor, quick=True),
     "round": Function(_NUMBER.round_half_away, quick=True),
-    "max": Function(_NUMBER.maximum, 1, _ANY_NUMBER),
-    "min": Function(_NUMBER.minimum, 1, _ANY_NUMBER),
-    "mean": Function(_NUMBER.mean, 1, _ANY_NUMBER),
-    "median": Function(_NUMBER.median, 1, _ANY_NUMBER),
+    "max": Function(_NUMBER.maximum, 1, ANY_NUMBER),
+    "min": Function(_NUMBER.minimum, 1, ANY_NUMBER),
+    "mean": Function(_NUMBER.mean, 1, ANY_NUMBER),
+    "median": Function(_NUMBER.median, 1, ANY_NUMBER),
     **{name: Function(run, 2, 2, quick=True) for name, run in _NUMBER.BITS.items()},
     "bitnot": Function(_NUMBER.bit_not, quick=True),
     "type": Function(_CONVERT.type_of, quick=True),
@@ -78,7 +79,7 @@ FUNCTIONS: dict[str, Function] = {
     "last": Function(_LIST.last, quick=True),
     "get": Function(_LIST.get, 2, 2, quick=True),
     "take": Function(_LIST.take, 2, 2),
-    "concat": Function(_LIST.concat, 1, _ANY_NUMBER),
+    "concat": Function(_LIST.concat, 1, ANY_NUMBER),
     "flatten": Function(_LIST.flatten),
     "reverse": Function(_LIST.reverse),
     "uniq": Function(_LIST.uniq),
