@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from functools import cache
 
 from opcode_core.suggest import nearest
 
@@ -49,7 +50,13 @@ def find_zone(name: str) -> zoneinfo.ZoneInfo:
 
 def _meant(name: str) -> str | None:
     """The nearest name, or the zone of the city that is named alone."""
-    names = sorted(zoneinfo.available_timezones() - _NOT_ZONES)
+    names = _names()
     city = name.rpartition("/")[2].lower().replace(" ", "_")
     there = [one for one in names if city and one.rpartition("/")[2].lower() == city]
     return there[0] if len(there) == 1 else nearest(name, names)
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    """All names; finding them opens every file of the database."""
+    return tuple(sorted(zoneinfo.available_timezones() - _NOT_ZONES))
