@@ -103,13 +103,9 @@ class ActionSource(Protocol):
     def compile(
         self, engine: str, source: str, *path: str | int, extra: Mapping[str, str] | None = None
     ) -> object:
-        """Compile an expression that stands at `path`; what is wrong with it is reported there.
+        """Compile an expression that stands at `path`, as it is written; what is wrong with it is reported there.
 
-        Args:
-            engine: The language.
-            source: The expression, as it stands: `${{ }}` around it means nothing.
-            path: Where it stands in the parameters.
-            extra: Names of variables that the action itself brings, each with the variable it stands for.
+        `extra` has the names of variables that the action brings, each with the variable it stands for.
         """
         ...
 
