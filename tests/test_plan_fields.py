@@ -127,9 +127,13 @@ def test_triggers_and_on_interrupt_are_not_carried_out_either(registry: Registry
         "/steps/0/on_interrupt",
         "INVALID_VALUE",
     )
-    diagnosis = diagnose({"steps": [the_step()]}, registry, triggers={"cron": []})
-    assert (diagnosis.plan, diagnosis.problems[0].argument) == (None, "triggers")
-    assert diagnose({"steps": [the_step()]}, registry, triggers={}).plan is not None
+
+
+def test_triggers_are_kept_with_a_warning(registry: Registry) -> None:
+    daily = {"cron": [{"expression": "@daily"}]}
+    diagnosis = diagnose({"steps": [the_step()]}, registry, triggers=daily)
+    assert diagnosis.plan is not None
+    assert [(one.argument, one.path) for one in diagnosis.warnings] == [("triggers", "/cron")]
 
 
 @pytest.mark.parametrize("value", [None, True, 3, "a", ["a"]])

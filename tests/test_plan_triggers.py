@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 from opcode_core.model.problems import Problem
+from opcode_core.plan.compile import diagnose
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.triggers import MAX_SCHEDULES, check_triggers
+from opcode_core.plugins.registry import Registry
 
 GOOD = {"expression": "0 9 * * *"}
 
@@ -139,3 +141,12 @@ def test_hints_say_what_to_write() -> None:
     assert choice.hint == "did you mean `queue`?"
     (twice,) = found({"cron": [{**GOOD, "name": "n"}, {**GOOD, "name": "n"}]})
     assert "the schedule at /cron/0 has it" in twice.message
+
+
+def test_define_reports_them_beside_what_is_wrong_with_the_definition() -> None:
+    triggers = {"cron": [{"expression": "61 * * * *"}, GOOD]}
+    problems = diagnose({"steps": []}, Registry(), triggers=triggers).problems
+    assert [(problem.argument, problem.path) for problem in problems] == [
+        (None, "/steps"),
+        ("triggers", "/cron/0/expression"),
+    ]

@@ -117,6 +117,7 @@ def test_names_of_members_are_free() -> None:
         ("1 # a \r env", "hold a carriage return", 2),
         (".inputs |", "the end is not expected here", None),
         ("1 +", "the end is not expected here", None),
+        (".inputs.a?//1", "with a space, `? //` is the alternative", 9),
         ("if 1 then 2", "the end is not expected here", None),
         (".inputs ] | 1", "`]` closes nothing here", 8),
         ('"é" | lenght', "did you mean `length`?", 6),

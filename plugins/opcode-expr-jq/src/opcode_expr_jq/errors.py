@@ -139,6 +139,8 @@ def wrong(message: str, source: str, variables: Mapping[str, str]) -> Expression
     elif unexpected is not None:
         what = unexpected[1].strip("'")
         text = f"{_WORDS.get(unexpected[1], f'`{what}`')} is not expected here"
+        if what == "?//":
+            text += ": with a space, `? //` is the alternative of a failed path"
     return ExpressionSyntaxError(f"no jq: {text}{_place(source, offset)}", offset)
 
 
