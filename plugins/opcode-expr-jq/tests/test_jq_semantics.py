@@ -80,6 +80,9 @@ def test_results(source: str, result: Any) -> None:
         ("limit(1; .inputs.rows[].id)", [1]),
         (".inputs.one | .. | numbers", [1]),
         ("def ids: .[].id; .inputs.one | ids", [1]),
+        ("def each(f): f; each(.inputs.one[].id)", [1]),
+        ("def each(f): def again(g): g; again(f); each(.inputs.one[].id)", [1]),
+        ("def each($x; f): f | . + $x; each(1; .inputs.one[].id)", [2]),
         ("foreach .inputs.one[] as $x (0; . + $x.id)", [1]),
         # one by one inside, but one in the end
         ("[.inputs.one[]]", [{"id": 1}]),
@@ -89,6 +92,9 @@ def test_results(source: str, result: Any) -> None:
         (".inputs.one | any(.[]; .id == 1)", True),
         (".inputs.one[].id |= 5 | .inputs.one", [{"id": 5}]),
         ("def ids: .[].id; [.inputs.one | ids] | add", 1),
+        ("def count(f): reduce f as $x (0; . + 1); count(.inputs.one[])", 1),
+        ("def last_of(f): [f][-1]; last_of(.inputs.one[].id)", 1),
+        ("def f: .[]; def f(g): 7; .inputs.one | f(.[])", 7),
         # none
         ("empty", []),
         ("select(.inputs.n > 9)", []),

@@ -11,11 +11,12 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import pytest
-from opcode_core import ExecutionError, ExpressionSyntaxError
+from opcode_core import ExecutionError, Expression, ExpressionSyntaxError
 from opcode_expr_jq import process, worker
 from opcode_expr_jq.engine import JqEngine
 
@@ -267,6 +268,18 @@ def test_processes_start_when_needed_and_end_with_the_engine() -> None:
     del expression
     gc.collect()
     assert not is_there(pid)
+
+
+def test_it_comes_in_by_its_entry_point() -> None:
+    (entry,) = entry_points(group="opcode", name="jq")
+    engines: dict[str, Any] = {}
+    entry.load().opcode_register_expression_engines(register=engines.__setitem__)
+    engine = engines["jq"]()
+    assert engine.name == "jq"
+    expression = engine.compile(".inputs.x")
+    assert isinstance(expression, Expression)
+    assert expression.evaluate({"inputs": {"x": 1}}) == 1
+    engine.close()
 
 
 def test_a_compiled_program_is_kept(engine: JqEngine) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from opcode_core import ReadPath
 
 from opcode_expr_jq.bindings import Bindings
-from opcode_expr_jq.cursor import NotUnderstoodError
+from opcode_expr_jq.cursor import NO_STREAM, STREAM, NotUnderstoodError, Streams
 from opcode_expr_jq.reads import COMPUTED, ROOT, Origins
 from opcode_expr_jq.tokens import Token
 
@@ -81,7 +81,7 @@ class _Walk(Bindings):
         self._reads.take(self._pipe(ROOT))
         if self._at < len(self._tokens):
             raise NotUnderstoodError
-        return Findings(tuple(self._reads.paths), tuple(self._reads.touched), self._streams)
+        return Findings(tuple(self._reads.paths), tuple(self._reads.touched), bool(self._streams))
 
     def _pipe(self, given: Origins, *, comma: bool = True) -> Origins:
         while True:
@@ -100,7 +100,7 @@ class _Walk(Bindings):
     def _comma(self, given: Origins) -> Origins:
         found = self._update(given)
         while self._has(","):
-            self._streams = True
+            self._streams |= STREAM
             found = self._reads.either(found, self._update(given))
         return found
 
@@ -177,22 +177,12 @@ class _Walk(Bindings):
         return self._reads.either(*found)
 
     def _call(self, name: str, given: Origins) -> Origins:
-        arguments = 0
-        streams = self._streams
-        passing = name in _PASSING and name not in self._own
-        found: list[Origins] = []
-        if self._has("("):
-            while True:
-                arguments += 1
-                found.append(self._pipe(given if passing else COMPUTED))
-                if not self._has(";"):
-                    break
-            self._expect(")")
         own = name in self._own
-        self._streams = streams or name in (self._own_streams if own else _STREAMS)
-        if name in _CONSTANTS and not arguments and not own:
+        passing = name in _PASSING and not own
+        found = self._arguments(name, given if passing else COMPUTED)
+        if name in _CONSTANTS and not found and not own:
             return COMPUTED
-        if not passing or not 0 < arguments <= _PASSING[name]:
+        if not passing or not 0 < len(found) <= _PASSING[name]:
             for origins in (given, *found):
                 self._reads.take(origins)
             return COMPUTED
@@ -203,6 +193,31 @@ class _Walk(Bindings):
         if name == "select":
             return given
         return COMPUTED if handed_on is None else found[handed_on]
+
+    def _arguments(self, name: str, given: Origins) -> list[Origins]:
+        """What the arguments of a call give; whether it goes through items is found out on the way."""
+        found: list[Origins] = []
+        why: list[Streams] = []
+        streams = self._streams
+        if self._has("("):
+            while True:
+                self._streams = NO_STREAM
+                found.append(self._pipe(given))
+                why.append(self._streams)
+                if not self._has(";"):
+                    break
+            self._expect(")")
+        self._streams = streams | self._streams_of(name, why)
+        return found
+
+    def _streams_of(self, name: str, arguments: list[Streams]) -> Streams:
+        if name in self._parameters and not arguments:
+            return frozenset({name})
+        if name not in self._own:
+            return STREAM if name in _STREAMS else NO_STREAM
+        parameters, streams = self._own_streams.get((name, len(arguments)), ((), NO_STREAM))
+        passed = zip(parameters, arguments, strict=False)
+        return (streams - set(parameters)).union(*(why for one, why in passed if one in streams))
 
 
 def _defined(tokens: tuple[Token, ...]) -> frozenset[str]:

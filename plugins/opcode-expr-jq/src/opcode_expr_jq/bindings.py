@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from opcode_expr_jq.cursor import NotUnderstoodError
+from opcode_expr_jq.cursor import NO_STREAM, STREAM, NotUnderstoodError
 from opcode_expr_jq.reads import COMPUTED, Origins
 from opcode_expr_jq.terms import Terms
+from opcode_expr_jq.tokens import Token
 
 
 class Bindings(Terms):
@@ -21,7 +22,7 @@ class Bindings(Terms):
             self._reads.take(self._pipe(COMPUTED))
         self._variables = before
         self._expect(")")
-        self._streams = streams or word == "foreach"
+        self._streams = streams | (STREAM if word == "foreach" else NO_STREAM)
         return COMPUTED
 
     def _patterns_of_fold(self, given: Origins) -> dict[str, Origins]:
@@ -79,17 +80,22 @@ class Bindings(Terms):
     def _definition(self) -> None:
         """A function: what it is given is computed, for every call records its input as read."""
         name = self._next().text
-        streams, self._streams = self._streams, False
-        names: dict[str, Origins] = {}
+        streams, self._streams = self._streams, NO_STREAM
+        before, parameters = self._parameters, self._head()
+        self._parameters = before | {token.text for token in parameters if token.kind == "name"}
+        variables = {token.text: COMPUTED for token in parameters if token.kind == "variable"}
+        self._reads.take(self._within(variables, COMPUTED))
+        self._expect(";")
+        names = tuple(token.text for token in parameters)
+        self._own_streams[name, len(names)] = (names, self._streams)
+        self._streams, self._parameters = streams, before
+
+    def _head(self) -> list[Token]:
+        """The parameters of a function, and the `:` behind them."""
+        parameters: list[Token] = []
         if self._has("("):
             while not self._has(")"):
-                token = self._next()
-                if token.kind == "variable":
-                    names[token.text] = COMPUTED
+                parameters.append(self._next())
                 self._has(";")
         self._expect(":")
-        self._reads.take(self._within(names, COMPUTED))
-        self._expect(";")
-        if self._streams:
-            self._own_streams.add(name)
-        self._streams = streams
+        return parameters

@@ -8,6 +8,11 @@ from collections.abc import Mapping
 from opcode_expr_jq.reads import Origins, Reads
 from opcode_expr_jq.tokens import KEYWORDS, Token
 
+Streams = frozenset[str]
+"""Why something goes through items one by one: it does so itself (`STREAM`), or what a parameter stands for may."""
+NO_STREAM: Streams = frozenset()
+STREAM: Streams = frozenset({"[]"})
+
 
 class NotUnderstoodError(Exception):
     """The program is not as it is expected here: jq refuses it, or knows something that this package does not."""
@@ -26,8 +31,9 @@ class Cursor(ABC):
         self._at = 0
         self._reads = Reads(names)
         self._variables: dict[str, Origins] = {}
-        self._streams = False  # whether items are gone through one by one
-        self._own_streams: set[str] = set()  # the functions of the program that do that
+        self._streams = NO_STREAM
+        self._parameters: frozenset[str] = frozenset()
+        self._own_streams: dict[tuple[str, int], tuple[tuple[str, ...], Streams]] = {}
 
     @abstractmethod
     def _pipe(self, given: Origins, *, comma: bool = True) -> Origins:

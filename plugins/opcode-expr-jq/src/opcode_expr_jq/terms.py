@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from opcode_expr_jq.cursor import Cursor, NotUnderstoodError
+from opcode_expr_jq.cursor import STREAM, Cursor, NotUnderstoodError
 from opcode_expr_jq.reads import COMPUTED, Origins
 from opcode_expr_jq.tokens import KEYWORDS, Token
 
@@ -48,7 +48,7 @@ class Terms(Cursor):
     def _bracket(self, found: Origins, given: Origins, offset: int) -> Origins:
         """What follows a `[` behind a term: nothing, a key, or a slice."""
         if self._has("]"):
-            self._streams = True
+            self._streams |= STREAM
             self._reads.take(found)
             return COMPUTED
         key = self._literal_key()
@@ -104,7 +104,7 @@ class Terms(Cursor):
                 return self._named(given, given, ahead.offset)
             return given
         if token.text == "..":
-            self._streams = True
+            self._streams |= STREAM
             self._reads.take(given)
             return COMPUTED
         if token.text == "(":
