@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
-from opcode_core.actions import Segment
 from opcode_core.errors import InterpolationError, VaultError
+from opcode_core.lent import Segment
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.references import References
 from opcode_core.plan.visibility import AllSettled, Place
 from opcode_core.plugins.registry import Registry
+from opcode_core.references.provenance import Origins, TreeProvenance
 from opcode_core.references.resolve import follow, text_of
-from opcode_core.references.tree import Node, TreeProvenance, secret_paths
+from opcode_core.references.tree import Node, secret_paths
 
-PLACE = Place(AllSettled(frozenset({"a", "b"})), in_loop=True, secrets=True)
+PLACE = Place(AllSettled(frozenset({"a", "b"})), loops=1, secrets=True)
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -79,14 +80,15 @@ def test_a_text_around_a_reference_is_that_text_with_the_values_text_in_it(
 
 @given(value=HOSTILE | JSON, namespace=st.sampled_from(["steps", "inputs", "context", "loop"]))
 def test_no_value_changes_the_structure_it_is_put_into(value: Any, namespace: str) -> None:
+    name = "item" if namespace == "loop" else "a"
     template = {
-        "whole": f"${{{{{namespace}.a.v}}}}",
-        "text": f"<${{{{{namespace}.a.v}}}}>",
-        "list": ["x", f"${{{{{namespace}.a['v']}}}}", "y"],
+        "whole": f"${{{{{namespace}.{name}.v}}}}",
+        "text": f"<${{{{{namespace}.{name}.v}}}}>",
+        "list": ["x", f"${{{{{namespace}.{name}['v']}}}}", "y"],
         "literal": "$${{inputs.v}}",
-        "deep": [{"k": [f"-${{{{{namespace}.a.v}}}}-"]}],
+        "deep": [{"k": [f"-${{{{{namespace}.{name}.v}}}}-"]}],
     }
-    found = resolved(template, **{namespace: {"a": {"v": value}}})
+    found = resolved(template, **{namespace: {name: {"v": value}}})
     assert same(
         found,
         {
@@ -247,12 +249,12 @@ VARIABLES = {
 def test_each_value_knows_which_namespaces_wrote_into_it(
     path: tuple[str | int, ...], sources: set[str]
 ) -> None:
-    assert TreeProvenance(compiled(PROVENANCE), VARIABLES).sources(*path) == sources
+    assert TreeProvenance(compiled(PROVENANCE), VARIABLES, Origins()).sources(*path) == sources
 
 
 def test_each_piece_of_a_text_knows_where_it_came_from() -> None:
     tree = compiled({name: PROVENANCE[name] for name in ("url", "whole", "literal", "body")})
-    provenance = TreeProvenance(tree, VARIABLES)
+    provenance = TreeProvenance(tree, VARIABLES, Origins())
     none, inputs, steps = frozenset[str](), frozenset({"inputs"}), frozenset({"steps"})
     assert provenance.segments("url") == (
         Segment("https://", none),
@@ -289,7 +291,7 @@ def test_compiling_and_resolving_raise_nothing_but_errors_with_a_code(
         name: {"a": {"output": value}, "v": value, "item": value}
         for name in ("steps", "inputs", "workflow", "context", "loop")
     }
-    provenance = TreeProvenance(tree, variables)
+    provenance = TreeProvenance(tree, variables, Origins())
     with contextlib.suppress(InterpolationError, VaultError):
         tree.resolve(variables)
         provenance.segments()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from opcode_core import Effect, Params, action
-from opcode_core.engine import lifecycle
+from opcode_core.engine import outcome
 from opcode_core.model.requests import DefineRequest, RunRequest, StatusRequest
 from opcode_core.opening import open_service
 from opcode_core.plugins.discovery import load_plugins
@@ -106,7 +106,7 @@ async def test_an_output_beyond_32_mib_is_refused_and_not_tried_again(service: S
 async def test_no_step_begins_when_a_workflow_has_all_its_events(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lifecycle, "MAX_EVENTS", 5)
+    monkeypatch.setattr(outcome, "MAX_EVENTS", 5)
     chain = [
         {"id": f"s{n}", "action": "limits.give", "depends_on": [f"s{n - 1}"] if n else []}
         for n in range(4)

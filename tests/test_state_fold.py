@@ -193,7 +193,7 @@ async def test_an_interrupted_run_stands_where_its_events_left_it_and_can_be_can
         before = await store._database.read("SELECT * FROM workflows")
         await store._database.transaction(views.rebuild)
         assert await store._database.read("SELECT * FROM workflows") == before
-        assert await store.count_unfinished() == 0
+        assert await store.list_unfinished() == []
 
 
 @pytest.mark.parametrize("sequences", [[2], [0], [1, 1], [1, 3], [1, 2, 1]])

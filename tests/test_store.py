@@ -32,7 +32,7 @@ async def test_its_files_are_the_owners_alone(tmp_path: Path) -> None:
 async def test_it_opens_again_and_is_brought_up_to_date_once(tmp_path: Path) -> None:
     for _ in range(2):
         store = await open_store(tmp_path / "x.db", "normal")
-        assert await store.count_unfinished() == 0
+        assert await store.list_unfinished() == []
         await store.close()
 
 

@@ -11,15 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from opcode_core.actions import (
         Action as Action,
-        ActionContext as ActionContext,
-        ActionSource as ActionSource,
         Effect as Effect,
         NoParams as NoParams,
         Output as Output,
         Params as Params,
-        Provenance as Provenance,
-        Segment as Segment,
-        StepLog as StepLog,
         action as action,
     )
     from opcode_core.binding import BoundAction as BoundAction
@@ -55,13 +50,30 @@ if TYPE_CHECKING:
         ReadPath as ReadPath,
         Variables as Variables,
     )
+    from opcode_core.fields import Field as Field
     from opcode_core.jsonio import (
         canonical_json as canonical_json,
         compact_json as compact_json,
         number_text as number_text,
         parse_json as parse_json,
+        type_name as type_name,
     )
-    from opcode_core.model.events import ENGINE_EVENTS as ENGINE_EVENTS
+    from opcode_core.lent import (
+        ActionContext as ActionContext,
+        ActionSource as ActionSource,
+        Provenance as Provenance,
+        Segment as Segment,
+        StepLog as StepLog,
+    )
+    from opcode_core.model.events import (
+        CONDITION_EVALUATED as CONDITION_EVALUATED,
+        ENGINE_EVENTS as ENGINE_EVENTS,
+        LOOP_COMPLETED as LOOP_COMPLETED,
+        LOOP_ITER_COMPLETED as LOOP_ITER_COMPLETED,
+        LOOP_ITER_STARTED as LOOP_ITER_STARTED,
+        PARALLEL_COMPLETED as PARALLEL_COMPLETED,
+        PARALLEL_STARTED as PARALLEL_STARTED,
+    )
     from opcode_core.model.problems import Problem as Problem, pointer as pointer
     from opcode_core.plugins.hookspecs import (
         ActionRegistrar as ActionRegistrar,
@@ -69,19 +81,28 @@ if TYPE_CHECKING:
         StepTypeRegistrar as StepTypeRegistrar,
         hookimpl as hookimpl,
     )
+    from opcode_core.references.parse import (
+        NAMESPACES as NAMESPACES,
+        has_reference as has_reference,
+        parse_path as parse_path,
+    )
     from opcode_core.schema_weight import weigh as weigh, weigh_compiling as weigh_compiling
-    from opcode_core.steps import (
-        NOT_NOW as NOT_NOW,
+    from opcode_core.step_context import (
+        NestedSteps as NestedSteps,
+        Question as Question,
         StepContext as StepContext,
-        StepSource as StepSource,
-        StepType as StepType,
         Template as Template,
     )
+    from opcode_core.steps import (
+        NOT_NOW as NOT_NOW,
+        StepSource as StepSource,
+        StepType as StepType,
+    )
+    from opcode_core.suggest import hint_for as hint_for
 
 _HOMES = {
-    "actions": (
-        "Action ActionContext ActionSource Effect NoParams Output Params Provenance Segment StepLog action"
-    ),
+    "actions": "Action Effect NoParams Output Params action",
+    "lent": "ActionContext ActionSource Provenance Segment StepLog",
     "durations": "format_duration parse_duration",
     "errors": (
         "ActionUnavailableError AssertionFailedError ConflictError ExecutionError InterpolationError "
@@ -92,13 +113,20 @@ _HOMES = {
         "MAX_DEPTH MAX_NODES MAX_SECONDS MAX_SOURCE_BYTES Expression ExpressionEngine ExpressionSyntaxError ReadPath "
         "Variables"
     ),
-    "jsonio": "canonical_json compact_json number_text parse_json",
+    "fields": "Field",
+    "jsonio": "canonical_json compact_json number_text parse_json type_name",
     "model.problems": "Problem pointer",
-    "model.events": "ENGINE_EVENTS",
+    "model.events": (
+        "CONDITION_EVALUATED ENGINE_EVENTS LOOP_COMPLETED LOOP_ITER_COMPLETED LOOP_ITER_STARTED PARALLEL_COMPLETED "
+        "PARALLEL_STARTED"
+    ),
     "schema_weight": "weigh weigh_compiling",
     "plugins.hookspecs": "ActionRegistrar EngineRegistrar StepTypeRegistrar hookimpl",
     "binding": "BoundAction",
-    "steps": "NOT_NOW StepContext StepSource StepType Template",
+    "references.parse": "NAMESPACES has_reference parse_path",
+    "step_context": "NestedSteps Question StepContext Template",
+    "steps": "NOT_NOW StepSource StepType",
+    "suggest": "hint_for",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -19,16 +19,15 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from opcode_core.lent import ActionSource
 from opcode_core.model.problems import Problem
-
-_Shared = TypeVar("_Shared")
 
 
 class Effect(StrEnum):
@@ -63,132 +62,6 @@ class NoParams(Params):
 TouchKind = Literal["host", "path", "command", "secret", "template"]
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A piece of a text parameter and where it came from.
-
-    Attributes:
-        text: The piece, as text.
-        sources: The namespaces that wrote it (`steps`, `inputs`, …); empty when the definition itself did.
-    """
-
-    text: str
-    sources: frozenset[str]
-
-
-class Provenance(Protocol):
-    """Where the values of an action's parameters came from."""
-
-    def sources(self, *path: str | int) -> frozenset[str]:
-        """The namespaces that wrote into the parameter at `path`, or below it; empty for a literal."""
-        ...
-
-    def segments(self, *path: str | int) -> tuple[Segment, ...]:
-        """The pieces of the text parameter at `path`, in order; one piece for a literal or a single reference."""
-        ...
-
-
-class ActionSource(Protocol):
-    """An action step as the definition has it, for an action's own checks at define."""
-
-    pointer: str
-    """JSON Pointer of the step's `params`."""
-    params: Mapping[str, Any]
-    """The parameters as written, with their `${{ }}`."""
-
-    def references(self, *path: str | int) -> bool:
-        """Whether the value at `path`, or anything below it, holds a reference."""
-        ...
-
-    def compile(
-        self, engine: str, source: str, *path: str | int, extra: Mapping[str, str] | None = None
-    ) -> object:
-        """Compile an expression that stands at `path`, as it is written; what is wrong with it is reported there.
-
-        `extra` has the names of variables that the action brings, each with the variable it stands for.
-        """
-        ...
-
-
-class StepLog(Protocol):
-    """The structured log, with the ids of workflow, step and agent already in it."""
-
-    def log(self, level: str, message: str, data: Any = None) -> None:
-        """Write one line at `debug`, `info`, `warn` or `error`."""
-        ...
-
-
-class ActionContext(Protocol):
-    """What the engine lends an action for one attempt."""
-
-    @property
-    def workflow_id(self) -> str:
-        """The workflow."""
-        ...
-
-    @property
-    def step_id(self) -> str:
-        """The step's full id."""
-        ...
-
-    @property
-    def agent_id(self) -> str:
-        """Who started the workflow."""
-        ...
-
-    @property
-    def attempt(self) -> int:
-        """1 for the first try."""
-        ...
-
-    @property
-    def retried(self) -> bool:
-        """Whether the step is tried again when it fails."""
-        ...
-
-    @property
-    def idempotency_key(self) -> str:
-        """The same over all attempts of this step in this workflow, and different for any other."""
-        ...
-
-    @property
-    def working_directory(self) -> str:
-        """Relative paths start here: the folder of the process whose client started the run."""
-        ...
-
-    @property
-    def provenance(self) -> Provenance:
-        """Where the values of the parameters came from."""
-        ...
-
-    @property
-    def log(self) -> StepLog:
-        """The log, with the step's ids in it."""
-        ...
-
-    def emit(self, event_type: str, payload: Any = None) -> None:
-        """Put an event of the workflow's own into its log."""
-        ...
-
-    def variables(self) -> Mapping[str, Any]:
-        """`steps`, `inputs`, `workflow`, `context` and `iter` as this step sees them; read-only."""
-        ...
-
-    def setting(self, name: str) -> Any:
-        """A setting by its dotted name, such as `fs.roots` (see the reference of settings); None if it is not set."""
-        ...
-
-    def protected_files(self) -> frozenset[tuple[int, int]]:
-        """Device and inode numbers of the server's own files: never to be opened."""
-        ...
-
-    async def shared(
-        self, key: str, make: Callable[[], _Shared], close: Callable[[_Shared], Awaitable[None]]
-    ) -> _Shared:
-        """An object made once for the whole process and closed with it, such as a pooled client."""
-        ...
-
-
 EffectOf = Callable[[Any], Effect]
 Check = Callable[[ActionSource], Iterable[Problem]]
 
@@ -210,6 +83,7 @@ class Action:
         secrets: Names of parameters that may hold secrets.
         touches: Which parameter names what of the outside world, for plans and policies.
         check: Checks of its own at define.
+        waits: Whether it waits for others: it holds no place in the pool then, and is called again to go on.
     """
 
     name: str
@@ -224,6 +98,7 @@ class Action:
     secrets: frozenset[str] = frozenset()
     touches: Mapping[str, TouchKind] = field(default_factory=dict)
     check: Check | None = None
+    waits: bool = False
 
     @property
     def in_place(self) -> bool:
@@ -243,6 +118,7 @@ def action(
     secrets: Iterable[str] = (),
     touches: Mapping[str, TouchKind] | None = None,
     check: Check | None = None,
+    waits: bool = False,
 ) -> Callable[[Callable[..., Any]], Action]:
     """Make an action of a function.
 
@@ -253,6 +129,7 @@ def action(
         secrets: Names of parameters that may hold secrets.
         touches: Parameter name → what of the outside world its value names.
         check: Further checks when a definition uses the action.
+        waits: It is awaited, waits for others, holds no place in the pool, and is called again to go on.
 
     Raises:
         TypeError: The function's signature or docstring is not an action's; the message says how to write it.
@@ -279,6 +156,7 @@ def action(
             secrets=frozenset(secrets),
             touches=dict(touches or {}),
             check=check,
+            waits=waits,
         )
 
     return make

@@ -1,20 +1,14 @@
-"""Time and identities, behind one door so that tests and simulations can stand in for them."""
+"""The machine's clock, and identities that sort by time: behind one door, so that tests can stand in for them."""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 import uuid
-from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from collections.abc import Callable
 
-
-class Clock(Protocol):
-    """Where the engine asks what time it is."""
-
-    def now(self) -> float:
-        """Seconds since 1970-01-01 UTC."""
-        ...
+from opcode_core.moments import Alarm, Clock
 
 
 class SystemClock:
@@ -24,33 +18,9 @@ class SystemClock:
         """Seconds since 1970-01-01 UTC."""
         return time.time()
 
-
-def to_micros(seconds: float) -> int:
-    """Seconds since 1970 as whole microseconds: what the store keeps."""
-    return round(seconds * 1e6)
-
-
-def iso_time(micros: int) -> str:
-    """A stored time as RFC 3339 text in UTC, with microseconds."""
-    return (_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds")[:-6] + "Z"
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def parse_time(text: str) -> int:
-    """Read an RFC 3339 time.
-
-    Returns:
-        Microseconds since 1970-01-01 UTC.
-
-    Raises:
-        ValueError: It is no such time, or has no offset from UTC.
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None or "T" not in text.upper().replace(" ", "T"):
-        raise ValueError(f"{text!r} has no time zone")
-    return round((moment - _EPOCH).total_seconds() * 1e6)
+    def alarm(self, when: float, call: Callable[[], None]) -> Alarm:
+        """Call on the event loop when it is so many seconds since 1970."""
+        return asyncio.get_running_loop().call_later(max(0.0, when - time.time()), call)
 
 
 class Identities:

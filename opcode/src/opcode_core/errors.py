@@ -16,6 +16,9 @@
     ├── VaultError                 VAULT_ERROR           a secret that cannot be had
     ├── LimitExceededError         LIMIT_EXCEEDED        larger, deeper or more than allowed
     ├── RetryExhaustedError        RETRY_EXHAUSTED       the last of several attempts failed too
+    ├── CircuitOpenError           CIRCUIT_OPEN          it failed too often lately
+    ├── InterruptedStepError       INTERRUPTED           the process ended while it ran
+    ├── RecoveryExhaustedError     RECOVERY_EXHAUSTED    that happened too often
     ├── CancelledByUserError       CANCELLED             somebody ended it
     └── StoreError                 STORE_ERROR           the database could not do it
 
@@ -158,6 +161,24 @@ class RetryExhaustedError(OpcodeError):
     """The last of several attempts failed too; `details` has `cause` and `attempts`."""
 
     code = "RETRY_EXHAUSTED"
+
+
+class CircuitOpenError(OpcodeError):
+    """It failed too often lately, and is left alone for a while; `details.retry_in_ms` says for how long."""
+
+    code = "CIRCUIT_OPEN"
+
+
+class InterruptedStepError(OpcodeError):
+    """The process ended while the step ran, and nobody knows whether it had its effect."""
+
+    code = "INTERRUPTED"
+
+
+class RecoveryExhaustedError(OpcodeError):
+    """The process ended too often while the step ran."""
+
+    code = "RECOVERY_EXHAUSTED"
 
 
 class CancelledByUserError(OpcodeError):

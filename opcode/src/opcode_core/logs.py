@@ -6,9 +6,9 @@ import logging
 import sys
 from typing import Any
 
-from opcode_core.clock import iso_time, to_micros
 from opcode_core.errors import ValidationError
 from opcode_core.jsonio import write_json
+from opcode_core.moments import iso_time, to_micros
 
 LEVELS = {
     "debug": logging.DEBUG,

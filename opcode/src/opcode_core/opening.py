@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from opcode_core.clock import Clock, SystemClock
+from opcode_core.clock import SystemClock
 from opcode_core.engine.engine import Engine
-from opcode_core.logs import logger
+from opcode_core.launching import Launcher
+from opcode_core.moments import Clock
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import Registry
 from opcode_core.service import Service
 from opcode_core.settings import Settings
 from opcode_core.store.sqlite.store import open_store
+from opcode_core.templates import Templates
 
 
 @asynccontextmanager
@@ -37,14 +39,10 @@ async def open_service(
     working_directory = str(await asyncio.to_thread(Path.cwd))
     store = await open_store(settings.db_path, settings.durability)
     try:
-        unfinished = await store.count_unfinished()
-        if unfinished:
-            logger.warning(
-                "workflows were interrupted and stay as they are: this version does not resume them",
-                extra={"data": {"count": unfinished}},
-            )
-        engine = Engine(store, settings, clock)
-        service = Service(store, registry, engine, clock, working_directory)
+        launcher = Launcher(Templates(store, registry), clock, working_directory)
+        engine = Engine(store, settings, clock, launcher)
+        service = Service(store, registry, engine, launcher, clock)
+        await engine.recover()
         try:
             yield service
         finally:

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from opcode_core.actions import Action, Effect
-from opcode_core.clock import parse_time
 from opcode_core.errors import ValidationError
 from opcode_core.jsonio import type_name
+from opcode_core.moments import parse_time
 from opcode_core.plugins.registry import Registry
 from opcode_core.store.protocol import Page, Store
 from opcode_core.suggest import did_you_mean, listing
 
 STATUSES = ("pending", "active", "suspended", "completed", "failed", "cancelled")
-DECISION_STATUSES = ("pending", "resolved", "cancelled")
+DECISION_STATUSES = ("pending", "resolved", "expired", "cancelled")
 _DEFAULT_LIMIT, _MOST = 50, 500
 
 
@@ -101,10 +101,12 @@ async def run_query(
         page = await store.list_events(filters, limit, cursor)
     elif resource == "templates":
         page = await store.list_templates(filters, limit, cursor)
+    elif resource == "decisions":
+        page = await store.list_decisions({"status": "pending", **filters}, limit, cursor)
     elif resource == "actions":
         page = _actions(registry, filters, limit, cursor)
     else:
-        page = Page([], None)  # this version asks for no decisions and has no jobs
+        page = Page([], None)  # this version has no jobs
     answer: dict[str, Any] = {resource: page.rows}
     if page.next is not None:
         answer["next"] = page.next

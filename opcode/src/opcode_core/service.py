@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from opcode_core.clock import Clock, iso_time, to_micros
-from opcode_core.engine.engine import CLOSE_SECONDS, Engine, RunningWorkflow, StartRequest
-from opcode_core.errors import ConflictError, NotFoundError, ValidationError
-from opcode_core.inputs import resolve_inputs
+from opcode_core.engine.engine import CLOSE_SECONDS, Engine
+from opcode_core.engine.live import LiveWorkflow
+from opcode_core.engine.signal import Signal
+from opcode_core.errors import ValidationError
+from opcode_core.launching import Launcher
 from opcode_core.model.answers import plan_answer, workflow_answer
-from opcode_core.model.definition import Plan, TemplateVersion
+from opcode_core.model.definition import TemplateVersion
 from opcode_core.model.events import Event
 from opcode_core.model.problems import Problem
 from opcode_core.model.requests import (
@@ -20,11 +21,12 @@ from opcode_core.model.requests import (
     SignalRequest,
     StatusRequest,
 )
-from opcode_core.model.state import FINISHED, WorkflowState
+from opcode_core.model.state import WorkflowState
+from opcode_core.moments import Clock, to_micros
 from opcode_core.plugins.registry import Registry
 from opcode_core.queries import run_query
 from opcode_core.store.protocol import NewTemplate, Store
-from opcode_core.templates import Templates, name_problems, step_ids, summary
+from opcode_core.templates import name_problems, step_ids, summary
 
 _MOST_EVENTS = 500
 
@@ -37,15 +39,15 @@ class Service:
     """
 
     def __init__(
-        self, store: Store, registry: Registry, engine: Engine, clock: Clock, working_directory: str
+        self, store: Store, registry: Registry, engine: Engine, launcher: Launcher, clock: Clock
     ) -> None:
         self.registry = registry
         self._store = store
         self._engine = engine
         self._clock = clock
-        self._templates = Templates(store, registry)
-        self._working_directory = working_directory
-        self._keys: dict[tuple[str, str], RunningWorkflow] = {}
+        self._launcher = launcher
+        self._templates = launcher.templates
+        self._keys: dict[tuple[str, str], str] = {}
 
     async def drain(self, grace: float = CLOSE_SECONDS) -> None:
         """Take no new runs, let running steps finish for up to `grace` seconds, store everything."""
@@ -110,14 +112,17 @@ class Service:
         plan = await self._templates.plan(template)
         if request.dry_run:
             return plan_answer(template, plan)
-        workflow_id, start = self._prepared(request, template, plan)
+        workflow_id = self._engine.new_id()
+        start = self._launcher.prepare(workflow_id, request, template, plan)
         earlier = await self._earlier(request)
         if earlier is not None:
-            return await self.status(StatusRequest(earlier, wait_ms=request.wait_ms))
-        workflow = self._engine.start(workflow_id, start)
-        self._reserve(request, workflow)
-        await self._engine.wait(workflow, request.wait_ms / 1000)
-        return await self._answer(workflow, template)
+            answer = await self.status(StatusRequest(earlier, wait_ms=request.wait_ms))
+            del answer["context"]
+            return answer
+        live = self._engine.start(workflow_id, start)
+        self._reserve(request, live)
+        await self._engine.wait(workflow_id, request.wait_ms / 1000)
+        return await self._answer(live, template)
 
     async def watch(self, request: RunRequest) -> tuple[str, asyncio.Queue[Event | None]]:
         """Start a workflow and watch it; `wait_ms`, `idempotency_key` and `dry_run` do not count here.
@@ -129,42 +134,19 @@ class Service:
             OpcodeError: As `run` does.
         """
         template = await self._templates.find(request.template_name, request.version)
-        workflow_id, start = self._prepared(request, template, await self._templates.plan(template))
+        plan = await self._templates.plan(template)
+        workflow_id = self._engine.new_id()
+        start = self._launcher.prepare(workflow_id, request, template, plan)
         events: asyncio.Queue[Event | None] = asyncio.Queue()
-        workflow = self._engine.start(workflow_id, start, watch=events.put_nowait)
-        if workflow.task is not None:
-            workflow.task.add_done_callback(lambda _: events.put_nowait(None))
+        live = self._engine.start(workflow_id, start, watch=events.put_nowait)
+        if live.task is not None:
+            live.task.add_done_callback(lambda _: events.put_nowait(None))
         return workflow_id, events
 
     async def result(self, workflow_id: str) -> dict[str, Any]:
         """Where a workflow stands, with nothing cut."""
-        state = await self._stored(workflow_id)
+        state = await self._engine.load(workflow_id)
         return workflow_answer(state, step_ids(await self._template_of(state)), whole=True)
-
-    def _prepared(
-        self, request: RunRequest, template: TemplateVersion, plan: Plan
-    ) -> tuple[str, StartRequest]:
-        """An id and what a workflow begins with, its inputs checked."""
-        workflow_id = self._engine.new_id()
-        facts = {
-            "run_id": workflow_id,
-            "name": plan.name or template.name,
-            "template_name": template.name,
-            "template_version": template.version,
-            "agent_id": request.agent_id,
-            "started_at": iso_time(to_micros(self._clock.now())),
-            "status": "pending",
-        }
-        start = StartRequest(
-            plan=plan,
-            template_name=template.name,
-            template_version=template.version,
-            agent_id=request.agent_id,
-            inputs=resolve_inputs(plan, request.params or {}, facts),
-            working_directory=request.working_directory or self._working_directory,
-            idempotency_key=request.idempotency_key,
-        )
-        return workflow_id, start
 
     async def status(self, request: StatusRequest) -> dict[str, Any]:
         """Where a workflow stands, at once or when it has ended within `wait_ms`.
@@ -178,14 +160,13 @@ class Service:
         unknown = [name for name in request.include if name != "events"]
         if unknown:
             raise ValidationError(f'include has {unknown[0]!r}: only "events" can be included')
-        workflow = self._engine.find(request.workflow_id)
-        if workflow is not None:
-            await self._engine.wait(workflow, request.wait_ms / 1000)
-            template = await self._template_of(workflow.state)
-            answer = await self._answer(workflow, template)
-            state = workflow.state
+        await self._engine.wait(request.workflow_id, request.wait_ms / 1000)
+        live = self._engine.find(request.workflow_id)
+        if live is not None:
+            state = live.state
+            answer = await self._answer(live, await self._template_of(state))
         else:
-            state = await self._stored(request.workflow_id)
+            state = await self._engine.load(request.workflow_id)
             answer = workflow_answer(state, step_ids(await self._template_of(state)))
         answer["context"] = state.context
         if "events" in request.include:
@@ -196,45 +177,39 @@ class Service:
         return answer
 
     async def signal(self, request: SignalRequest) -> dict[str, Any]:
-        """Send a signal to a workflow; this version knows `cancel`.
+        """Send a signal to a workflow.
 
         Returns:
-            `{ok, workflow_id, signal_type, status}`.
+            `{ok, workflow_id, signal_type, resumed?, status}`; when the workflow goes on because of it, after it has
+            ended or is suspended again, or `wait_ms` has passed.
 
         Raises:
-            NotFoundError: There is no such workflow.
+            NotFoundError: There is no such workflow, or step.
             ConflictError: The signal cannot apply any more.
-            ValidationError: This version cannot carry out such a signal.
+            ValidationError: It makes no sense.
         """
-        workflow = self._engine.find(request.workflow_id)
-        state = workflow.state if workflow is not None else await self._stored(request.workflow_id)
-        if state.status in FINISHED:
-            raise ConflictError(
-                f"workflow {state.workflow_id} is {state.status}: no signal can change it any more"
-            )
-        if request.signal_type != "cancel":
-            raise ValidationError(
-                f"this version of OPCODE cannot carry out the signal `{request.signal_type}`"
-            )
-        if request.step_id is not None:
+        if request.signal_type == "cancel" and request.step_id is not None:
             raise ValidationError("`cancel` ends the whole workflow: leave `step_id` out")
-        told = {"signal_type": "cancel", "payload": request.payload}
-        told |= {
-            name: text
-            for name in ("agent_id", "reasoning")
-            if (text := getattr(request, name)) is not None
-        }
-        if workflow is not None:
-            await self._engine.cancel(workflow, told)
-        else:
-            plan = await self._templates.plan(await self._template_of(state))
-            await self._engine.cancel_stopped(plan, state, told)
-        return {
+        signal = Signal(
+            workflow_id=request.workflow_id,
+            kind=request.signal_type,
+            payload=request.payload,
+            step_id=request.step_id,
+            agent_id=request.agent_id,
+            reasoning=request.reasoning,
+        )
+        state, goes_on = await self._engine.signal(signal)
+        answer: dict[str, Any] = {
             "ok": True,
             "workflow_id": request.workflow_id,
-            "signal_type": "cancel",
-            "status": "cancelled",
+            "signal_type": request.signal_type,
         }
+        if request.signal_type in ("decision", "retry", "skip"):
+            answer["resumed"] = goes_on
+        if goes_on:
+            await self._engine.wait(request.workflow_id, request.wait_ms / 1000)
+            state = await self._engine.load(request.workflow_id)
+        return {**answer, "status": state.status}
 
     async def query(self, request: QueryRequest) -> dict[str, Any]:
         """List workflows, events, templates, decisions, actions or jobs.
@@ -256,38 +231,34 @@ class Service:
         """Everything there is to say about a definition, errors and warnings."""
         return (await self._templates.diagnose(definition)).problems
 
-    def _reserve(self, request: RunRequest, workflow: RunningWorkflow) -> None:
-        """Let nobody start another run under the same key while this one runs."""
-        if request.idempotency_key is None or workflow.task is None:
+    def _reserve(self, request: RunRequest, live: LiveWorkflow) -> None:
+        """Let nobody start another run under the same key while this one is not stored."""
+        if request.idempotency_key is None or live.task is None:
             return
         key = (request.agent_id, request.idempotency_key)
-        self._keys[key] = workflow
-        workflow.task.add_done_callback(lambda _: self._keys.pop(key, None))
+        self._keys[key] = live.state.workflow_id
+        live.task.add_done_callback(lambda _: self._keys.pop(key, None))
 
     async def _earlier(self, request: RunRequest) -> str | None:
         """The workflow the agent started under the same key; nothing is awaited after the last look."""
         if request.idempotency_key is None:
             return None
         stored = await self._store.find_by_key(request.agent_id, request.idempotency_key)
-        running = self._keys.get((request.agent_id, request.idempotency_key))
-        return stored or (running.state.workflow_id if running is not None else None)
+        return stored or self._keys.get((request.agent_id, request.idempotency_key))
 
-    async def _answer(self, workflow: RunningWorkflow, template: TemplateVersion) -> dict[str, Any]:
-        """What a running or just ended workflow looks like, once that is stored."""
-        if workflow.lost is not None:
-            raise workflow.lost
-        answer = workflow_answer(workflow.state, step_ids(template))
-        if workflow.task is not None and not workflow.task.done():
-            await self._store.journal.stored(workflow.state.workflow_id)
+    async def _answer(self, live: LiveWorkflow, template: TemplateVersion) -> dict[str, Any]:
+        """What a workflow in memory, or one that just was, looks like, once that is stored."""
+        if live.lost is not None:
+            raise live.lost
+        current = self._engine.find(live.state.workflow_id)
+        if current is None and not live.stopped:  # it was let go, and may have gone on since
+            state = await self._engine.load(live.state.workflow_id)
+            return workflow_answer(state, step_ids(template))
+        shown = live if current is None else current
+        answer = workflow_answer(shown.state, step_ids(template))
+        if shown.task is not None and not shown.task.done():
+            await self._store.journal.stored(shown.state.workflow_id)
         return answer
-
-    async def _stored(self, workflow_id: str) -> WorkflowState:
-        state = await self._store.state_of(workflow_id)
-        if state is None:
-            raise NotFoundError(
-                f"there is no workflow `{workflow_id}`: `query` with resource `workflows` lists them"
-            )
-        return state
 
     async def _template_of(self, state: WorkflowState) -> TemplateVersion:
         return await self._templates.find(state.template_name, state.template_version)

@@ -2,31 +2,35 @@
 
     class Announce(StepType):
         name = "announce"
-        fields = frozenset({"config"})
 
         def __init__(self, source: StepSource) -> None:
-            self.text = source.template(source.raw.get("config", {}).get("text", ""), "config", "text")
+            config = source.members({"text": Field("string", required=True)}, "config")
+            self.text = source.template(config.get("text"), "config", "text")
 
         async def execute(self, step: StepContext) -> Any:
-            return {"said": step.resolve(self.text)}
+            await step.sleep(1.0)
+            return {"said": await step.resolve(self.text)}
 
 One object of the class is made for each step of a definition when that is planned: it compiles what it needs and
 reports what is wrong. Running a step calls `execute`, once for each attempt; it awaits nothing but what `StepContext`
-offers, so that it can be run again from the beginning after a restart and on any runtime.
+offers. When the workflow has nothing to do but wait, `execute` is unwound and nothing of it stays in memory; when it
+goes on, also after a restart, `execute` is called again from the beginning. What was done already answers at once then:
+nested steps that have settled, `once`, a `sleep` that is over, a decision that was made.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, ClassVar, Final, Protocol
 
 from opcode_core.actions import Effect
 from opcode_core.binding import BoundAction
 from opcode_core.expressions import Expression
+from opcode_core.fields import Field
 from opcode_core.model.problems import Problem
-from opcode_core.references.tree import Node
+from opcode_core.step_context import NestedSteps, StepContext, Template
 
 
 class _NotNow(Enum):
@@ -35,10 +39,6 @@ class _NotNow(Enum):
 
 NOT_NOW: Final = _NotNow.NOT_NOW
 """What `StepType.execute_now` gives when the step has to wait for something."""
-
-
-Template = Node
-"""A value of the definition with its references, compiled; `StepContext.resolve` gives its value."""
 
 
 class StepSource(Protocol):
@@ -54,41 +54,52 @@ class StepSource(Protocol):
         """Report a problem; an error refuses the definition."""
         ...
 
+    def members(self, fields: Mapping[str, Field], *path: str | int) -> dict[str, Any]:
+        """Check the object at `path` member by member; give those that are as they should be, durations as seconds.
+
+        An object that is not there counts as empty.
+        """
+        ...
+
     def template(self, value: Any, *path: str | int) -> Template:
         """Compile a value that may hold references; `path` leads to it from the step."""
         ...
 
-    def expression(self, source: str, *path: str | int, engine: str = "cel") -> Expression | None:
-        """Compile an expression; None when it does not compile, which is then reported at `path`."""
+    def expression(
+        self,
+        source: Any,
+        *path: str | int,
+        engine: str | Sequence[str] = "cel",
+        in_loop: bool = False,
+    ) -> Expression | None:
+        """Compile an expression that stands at `path`.
+
+        Args:
+            source: Its text, or `{"<engine>": text}`.
+            path: Leads to it from the step.
+            engine: The language of a text; of several, the first in which it compiles.
+            in_loop: Whether it is evaluated in a loop that this step is.
+
+        Returns:
+            None when it does not compile, which is reported.
+        """
+        ...
+
+    def steps(self, value: Any, *path: str | int, in_loop: bool = False) -> NestedSteps | None:
+        """Compile a list of nested steps that stands at `path`.
+
+        Args:
+            value: The steps as written.
+            path: Leads to them from the step.
+            in_loop: Whether they are the body of a loop that this step is.
+
+        Returns:
+            None when something is wrong with them, which is reported.
+        """
         ...
 
     def action(self) -> BoundAction | None:
         """The action that `action` and `params` of the step name; None when it cannot be used, which is reported."""
-        ...
-
-
-class StepContext(Protocol):
-    """What a step may do while it runs."""
-
-    step_id: str
-    """Its full id."""
-    attempt: int
-    """1 for the first try."""
-
-    def resolve(self, template: Template) -> Any:
-        """The value of a template as this step sees it."""
-        ...
-
-    async def evaluate(self, expression: Expression) -> Any:
-        """The value of an expression as this step sees it."""
-        ...
-
-    def run_action_now(self, bound: BoundAction) -> Any:
-        """Run an action that is pure and called in place; give its output."""
-        ...
-
-    async def run_action(self, bound: BoundAction) -> Any:
-        """Run any action: in a slot of the pool, after what led to it is stored; give its output."""
         ...
 
 
@@ -118,9 +129,19 @@ class StepType(ABC):
         return False
 
     @property
+    def resumes(self) -> bool:
+        """Whether `execute` may be called again when the process ended in the middle of it, whatever its effect."""
+        return True
+
+    @property
     def in_place(self) -> bool:
         """Whether `execute_now` is worth calling."""
         return False
+
+    @property
+    def output_schema(self) -> Mapping[str, Any] | None:
+        """JSON Schema of what the step gives, for the checks of what refers to it; None when anything may come."""
+        return None
 
     def touches(self) -> list[dict[str, Any]]:
         """What of the outside world it could touch: `[{kind, value, certain}]`."""

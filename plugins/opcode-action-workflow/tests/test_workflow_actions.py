@@ -150,9 +150,12 @@ def test_fail_refuses_wrong_parameters(params: Any) -> None:
         FailParams.model_validate(params)
 
 
-def test_the_plugin_registers_its_actions_as_pure_and_quick() -> None:
+def test_the_plugin_registers_its_actions() -> None:
     registered: list[Action] = []
     plugin.opcode_register_actions(registered.append)
-    assert [each.name for each in registered] == ["workflow.emit", "workflow.log", "workflow.fail"]
-    assert all(each.effect is Effect.PURE and each.in_place for each in registered)
+    names = {each.name.removeprefix("workflow."): each for each in registered}
+    assert list(names) == ["run", "context", "emit", "log", "fail"]
+    quick = [names["emit"], names["log"], names["fail"]]
+    assert all(each.effect is Effect.PURE and each.in_place for each in quick)
+    assert [name for name, each in names.items() if each.waits] == ["run"]
     assert not any(each.secrets for each in registered)

@@ -1,158 +1,220 @@
-"""What the engine lends a step and an action while they run."""
+"""What the engine lends a step while it runs (`StepContext`)."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from opcode_core.actions import Effect, Provenance
+from opcode_core.actions import Effect
 from opcode_core.binding import BoundAction
-from opcode_core.engine.runtime import Runtime
-from opcode_core.engine.workflow import WorkflowRun
-from opcode_core.errors import ExecutionError
+from opcode_core.engine.action_context import RunningAction
+from opcode_core.engine.frames import Frame, iteration
+from opcode_core.engine.groups import Race, side_by_side
+from opcode_core.engine.pauses import receive, sleep
+from opcode_core.engine.questions import decide
+from opcode_core.engine.waiting import SCOPE, Scope, Stopped
+from opcode_core.engine.world import World
+from opcode_core.errors import ExecutionError, OpcodeError
 from opcode_core.expressions import Expression
-from opcode_core.logs import StepLogger
-from opcode_core.references.tree import Node, TreeProvenance
+from opcode_core.model import events
+from opcode_core.model.definition import PlannedStep, StepList
+from opcode_core.model.state import SETTLED, StepState
+from opcode_core.references.tree import Node, is_quick
+from opcode_core.step_context import NestedSteps, Question
+from opcode_core.steps import NOT_NOW
 
 T = TypeVar("T")
 
 
-class RunningAction:
-    """What the engine lends an action for one attempt (`ActionContext`).
-
-    Args:
-        run: The workflow.
-        runtime: Its world.
-        step_id: The step's full id.
-        attempt: 1 for the first try.
-        tree: The parameters as compiled.
-    """
-
-    __slots__ = ("_run", "_runtime", "_tree", "attempt", "step_id")
-
-    def __init__(
-        self, run: WorkflowRun, runtime: Runtime, step_id: str, attempt: int, tree: Node
-    ) -> None:
-        self._run = run
-        self._runtime = runtime
-        self._tree = tree
-        self.step_id = step_id
-        self.attempt = attempt
-
-    @property
-    def workflow_id(self) -> str:
-        """The workflow."""
-        return self._run.state.workflow_id
-
-    @property
-    def agent_id(self) -> str:
-        """Who started it."""
-        return self._run.state.agent_id
-
-    @property
-    def idempotency_key(self) -> str:
-        """The same over all attempts of this step, different for any other step or workflow."""
-        return hashlib.sha256(f"{self.workflow_id}/{self.step_id}".encode()).hexdigest()[:32]
-
-    @property
-    def working_directory(self) -> str:
-        """The folder of the process whose client started the run."""
-        return self._run.state.working_directory
-
-    @property
-    def provenance(self) -> Provenance:
-        """Where the values of the parameters came from."""
-        return TreeProvenance(self._tree, self._run.variables)
-
-    @property
-    def log(self) -> StepLogger:
-        """The log, with the step's ids."""
-        return StepLogger(self.workflow_id, self.step_id, self.agent_id)
-
-    def emit(self, event_type: str, payload: Any = None) -> None:
-        """Put an event of the workflow's own into its log."""
-        self._run.record(event_type, self.step_id, payload)
-
-    def variables(self) -> Mapping[str, Any]:
-        """What this step sees."""
-        return self._run.variables
-
-    def setting(self, name: str) -> Any:
-        """A setting by its dotted name; None if it is not set."""
-        return self._runtime.setting(name)
-
-    def protected_files(self) -> frozenset[tuple[int, int]]:
-        """Device and inode numbers of the server's own files."""
-        return self._runtime.protected_files()
-
-    async def shared(
-        self, key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]
-    ) -> T:
-        """An object made once for the process and closed with it."""
-        return await self._runtime.shared(key, make, close)
-
-
 class RunningStep:
-    """What a step may do while it runs (`StepContext`); one for each attempt.
+    """What a step may do while it runs; one for each attempt.
 
     Args:
-        run: The workflow.
-        runtime: Its world.
-        step_id: The step's full id.
-        attempt: 1 for the first try.
+        world: The workflow and what is around it.
+        frame: The step's list: what it sees.
+        step: The step.
+        attempt: 1 for the first try; 0 before it.
     """
 
-    __slots__ = ("_run", "_runtime", "attempt", "step_id")
+    __slots__ = ("_circuit", "_frame", "_scope", "_step", "_world", "attempt", "step_id")
 
-    def __init__(self, run: WorkflowRun, runtime: Runtime, step_id: str, attempt: int) -> None:
-        self._run = run
-        self._runtime = runtime
-        self.step_id = step_id
+    def __init__(self, world: World, frame: Frame, step: PlannedStep, attempt: int) -> None:
+        self._world = world
+        self._frame = frame
+        self._step = step
+        self._scope: Scope | None = None
+        self._circuit: str | None = None
+        self.step_id = frame.full_id(step)
         self.attempt = attempt
 
-    def resolve(self, template: Node) -> Any:
-        """The value of a template as this step sees it."""
-        return template.resolve(self._run.variables)
+    @property
+    def _state(self) -> StepState:
+        return self._world.run.state.steps[self.step_id]
 
-    async def evaluate(self, expression: Expression) -> Any:
-        """The value of an expression as this step sees it."""
+    async def resolve(self, template: Node) -> Any:
+        """The value of a template as this step sees it."""
+        if is_quick(template):
+            return template.resolve(self._frame.variables)
+        return await self._world.runtime.in_thread(
+            functools.partial(template.resolve, self._frame.variables)
+        )
+
+    def resolve_now(self, template: Node) -> Any:
+        """The value of a template, or `NOT_NOW` when it may take a while."""
+        return template.resolve(self._frame.variables) if is_quick(template) else NOT_NOW
+
+    async def evaluate(self, expression: Expression, loop: Mapping[str, Any] | None = None) -> Any:
+        """The value of an expression as this step sees it, or as an iteration of the loop it is."""
+        variables: Mapping[str, Any] = self._frame.variables
+        if loop is not None:
+            variables = {**variables, **iteration(loop, variables)}
         if expression.quick:
-            return expression.evaluate(self._run.variables)
-        return await self._runtime.in_thread(
-            functools.partial(expression.evaluate, self._run.variables)
+            return expression.evaluate(variables)
+        return await self._world.runtime.in_thread(
+            functools.partial(expression.evaluate, variables)
         )
 
     def run_action_now(self, bound: BoundAction) -> Any:
         """Run an action that is pure and called in place."""
         action = bound.action
-        params = bound.arguments(self._run.variables)
+        params = bound.arguments(self._frame.variables, self._state.replacement)
         if action.takes_context:
             return action.run(*_given(bound, params), self._context(bound))
         return action.run(*_given(bound, params))
 
     async def run_action(self, bound: BoundAction) -> Any:
         """Run any action, after what led to it is stored unless it is pure."""
-        variables = self._run.variables
+        variables, replacement = self._frame.variables, self._state.replacement
+        runtime = self._world.runtime
         if bound.quick:
-            params = bound.arguments(variables)
+            params = bound.arguments(variables, replacement)
         else:
-            params = await self._runtime.in_thread(functools.partial(bound.arguments, variables))
+            work = functools.partial(bound.arguments, variables, replacement)
+            params = await runtime.in_thread(work)
+        self._circuit = runtime.circuits.enter(bound.action, params, self._tell)
         if bound.action.effect_of(params) is not Effect.PURE:
-            await self._runtime.stored()
+            await runtime.stored()
         context = self._context(bound) if bound.action.takes_context else None
         try:
-            return await self._runtime.call(bound.action, params, context)
+            return await runtime.call(bound.action, params, context)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
             raise ExecutionError("the action cancelled itself") from None
 
+    def report(self, failure: OpcodeError | None) -> None:
+        """Tell the circuit of the action how the attempt went; None for well."""
+        if self._circuit is not None:
+            self._world.runtime.circuits.leave(self._circuit, failure, self._tell)
+
+    def leave(self) -> None:
+        """The attempt was stopped before it was known how it goes."""
+        if self._circuit is not None:
+            self._world.runtime.circuits.release(self._circuit)
+
+    async def once(
+        self,
+        name: str,
+        make: Callable[[], Awaitable[T]],
+        event_type: str = events.VARIABLE_SET,
+    ) -> T:
+        """Compute a JSON value once in an attempt and keep it."""
+        records = self._state.records
+        if records is None or name not in records:
+            value = await make()
+            payload = {"once": name, "value": value}
+            self._world.run.record(event_type, self.step_id, payload)
+        kept: T = (self._state.records or {})[name]
+        return kept
+
+    def mark(self, event_type: str, name: str, **payload: Any) -> bool:
+        """Put an event about this step into the log, once in an attempt."""
+        if self.recorded(name):
+            return False
+        self._world.run.record(event_type, self.step_id, {"once": name, **payload})
+        return True
+
+    def recorded(self, name: str) -> bool:
+        """Whether `once` or `mark` was called with this name in this attempt."""
+        records = self._state.records
+        return records is not None and name in records
+
+    async def run_nested(
+        self,
+        steps: NestedSteps,
+        name: str,
+        loop: Mapping[str, Any] | None = None,
+        sources: frozenset[str] = frozenset(),
+    ) -> Any:
+        """Run nested steps in their order; give the output of the last."""
+        if not isinstance(steps, StepList):
+            raise TypeError("nested steps are compiled by `StepSource.steps`")
+        scope = SCOPE.get()
+        if scope is self._scope and scope.stopped:
+            raise Stopped
+        self._scope = scope
+        prefix = f"{self.step_id}.{name}."
+        run = self._world.run
+        with run.frame(steps, prefix, self._frame, loop, sources) as frame:
+            await self._world.lists.in_sequence(frame)
+            return frame.last_output()
+
+    async def side_by_side(
+        self, works: Sequence[Callable[[], Awaitable[T]]], at_once: int | None = None
+    ) -> list[T]:
+        """Do several things at once, at most `at_once` of them."""
+        return await side_by_side(self._world.waits, works, at_once)
+
+    async def race(self, works: Sequence[Callable[[], Awaitable[T]]]) -> tuple[int, T]:
+        """Do several things at once until one has succeeded."""
+        if self.recorded("winner"):
+            winner = (self._state.records or {})["winner"]
+            return winner, await works[winner]()
+        group = Race(self._world.waits)
+        won: list[tuple[int, T]] = []
+
+        async def run(index: int) -> None:
+            result = await works[index]()
+            if group.win():
+                payload = {"once": "winner", "value": index}
+                self._world.run.record(events.VARIABLE_SET, self.step_id, payload)
+                won.append((index, result))
+
+        for index in range(len(works)):
+            group.spawn(functools.partial(run, index))
+        await group.join()
+        self._skip_losers()
+        return won[0]
+
+    def _skip_losers(self) -> None:
+        run = self._world.run
+        for nested in run.state.nested_in(self.step_id):
+            if run.state.steps[nested].status not in SETTLED:
+                run.record(events.STEP_SKIPPED, nested, {"reason": "lost the race"})
+
+    async def sleep(self, seconds: float, name: str = "sleep") -> float:
+        """Wait; a restart neither begins the time anew nor forgets it."""
+        return await sleep(self._world, self.step_id, seconds, name)
+
+    async def receive(self, signal: str, seconds: float | None = None) -> Any:
+        """Wait for a `data` signal of this name."""
+        return await receive(self._world, self.step_id, signal, seconds)
+
+    async def decide(self, ask: Callable[[], Awaitable[Question]]) -> dict[str, Any]:
+        """Ask an agent or a person, and wait for the answer."""
+        return await decide(self._world, self.step_id, ask)
+
+    def _tell(self, event_type: str, payload: dict[str, Any]) -> None:
+        self._world.run.record(event_type, self.step_id, payload)
+
     def _context(self, bound: BoundAction) -> RunningAction:
-        return RunningAction(self._run, self._runtime, self.step_id, self.attempt, bound.tree)
+        retried = self._step.retry is not None
+        return RunningAction(
+            self._world, self._frame, self.step_id, self.attempt, retried, bound.tree
+        )
 
 
 def _given(bound: BoundAction, params: Any) -> tuple[Any, ...]:

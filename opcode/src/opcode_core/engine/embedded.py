@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import random
 from collections.abc import Awaitable, Callable, Coroutine
@@ -11,14 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
-from opcode_core.actions import Action, ActionContext, Params
-from opcode_core.clock import Clock
+from opcode_core.actions import Action, Params
 from opcode_core.durations import format_duration
-from opcode_core.engine.runtime import StoreUnavailableError
+from opcode_core.engine.circuits import Circuits
+from opcode_core.engine.runtime import Children, StoreUnavailableError
 from opcode_core.errors import ExecutionError, StepTimeoutError, StoreError
+from opcode_core.lent import ActionContext
 from opcode_core.logs import logger
 from opcode_core.model.events import Event
 from opcode_core.model.state import WorkflowState
+from opcode_core.moments import Clock
 from opcode_core.settings import Settings
 from opcode_core.store.protocol import Store
 
@@ -42,6 +43,7 @@ class ProcessResources:
         self.slots = asyncio.Semaphore(settings.pool_size)
         self.action_threads = ThreadPoolExecutor(settings.pool_size, "opcode-action")
         self.expression_threads = ThreadPoolExecutor(_EXPRESSION_THREADS, "opcode-expression")
+        self.circuits = Circuits(clock.now, settings.breaker_failures, settings.breaker_seconds)
         self.protected: frozenset[tuple[int, int]] = frozenset()
         self.closing = asyncio.Event()
         self._shared: dict[str, tuple[Any, Callable[[Any], Awaitable[None]]]] = {}
@@ -72,13 +74,17 @@ class EmbeddedRuntime:
     Args:
         workflow_id: The workflow.
         resources: What it shares with the others.
+        children: The workflows it may start.
     """
 
-    def __init__(self, workflow_id: str, resources: ProcessResources) -> None:
+    def __init__(self, workflow_id: str, resources: ProcessResources, children: Children) -> None:
         self._workflow_id = workflow_id
         self._resources = resources
         self._journal = resources.store.journal
+        self.children = children
+        self.circuits = resources.circuits
         self.now = resources.clock.now
+        self.alarm = resources.clock.alarm
         self.random = random.random
 
     @property
@@ -101,14 +107,8 @@ class EmbeddedRuntime:
         """Let others run for a moment."""
         await asyncio.sleep(0)
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait; holds no slot; comes back early when the process is about to end."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._resources.closing.wait()
-
-    async def within(self, seconds: float, work: Coroutine[Any, Any, T]) -> T:
-        """Await work that may take so long."""
+    async def within(self, seconds: float, allowed: float, work: Coroutine[Any, Any, T]) -> T:
+        """Await work that may take so long from now, of `allowed` seconds in all."""
         try:
             async with asyncio.timeout(seconds) as limit:
                 return await work
@@ -116,8 +116,8 @@ class EmbeddedRuntime:
             if not limit.expired():
                 raise
             raise StepTimeoutError(
-                f"the attempt took longer than its timeout of {format_duration(seconds)}",
-                {"timeout_ms": round(seconds * 1000)},
+                f"the attempt took longer than its timeout of {format_duration(allowed)}",
+                {"timeout_ms": round(allowed * 1000)},
             ) from None
 
     def slot(self) -> AbstractAsyncContextManager[None]:
@@ -166,13 +166,18 @@ class WatchedRuntime(EmbeddedRuntime):
     Args:
         workflow_id: The workflow.
         resources: What it shares with the others.
+        children: The workflows it may start.
         watch: Called with each event as it happens.
     """
 
     def __init__(
-        self, workflow_id: str, resources: ProcessResources, watch: Callable[[Event], None]
+        self,
+        workflow_id: str,
+        resources: ProcessResources,
+        children: Children,
+        watch: Callable[[Event], None],
     ) -> None:
-        super().__init__(workflow_id, resources)
+        super().__init__(workflow_id, resources, children)
         self._watch = watch
 
     def store(self, event: Event, payload: bytes | None, state: WorkflowState) -> None:

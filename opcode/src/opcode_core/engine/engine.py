@@ -1,7 +1,7 @@
-"""The engine: owns every workflow that runs in this process, whoever started it.
+"""The engine: owns every workflow, those that run in this process and those that wait in the store.
 
 A workflow belongs to the engine. A call that started one may be cancelled, time out or lose its client: that stops
-nothing, only `cancel` and `close` do.
+nothing, only `cancel` and `close` do. Each is in memory only while something of it can run.
 """
 
 from __future__ import annotations
@@ -9,70 +9,31 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from opcode_core.clock import Clock, Identities
+from opcode_core.clock import Identities
+from opcode_core.engine.alarms import Alarms
+from opcode_core.engine.callers import Callers
 from opcode_core.engine.embedded import EmbeddedRuntime, ProcessResources, WatchedRuntime
-from opcode_core.engine.interpreter import Interpreter
-from opcode_core.engine.runtime import StoreUnavailableError
-from opcode_core.engine.workflow import WorkflowRun
-from opcode_core.errors import ConflictError, StoreError
+from opcode_core.engine.family import Family
+from opcode_core.engine.live import LiveWorkflow
+from opcode_core.engine.locks import NamedLocks
+from opcode_core.engine.planner import Planner, StartRequest
+from opcode_core.engine.recovery import in_turn, leftovers
+from opcode_core.engine.signal import Signal
+from opcode_core.engine.signals import accept
+from opcode_core.errors import ConflictError, NotFoundError, OpcodeError
 from opcode_core.logs import logger
 from opcode_core.model import events
-from opcode_core.model.definition import Plan
 from opcode_core.model.events import Event
-from opcode_core.model.state import FINISHED, WorkflowState
+from opcode_core.model.state import FINISHED, STOPPED, WorkflowState
+from opcode_core.moments import Clock
 from opcode_core.settings import Settings
 from opcode_core.store.protocol import Store
 
 CLOSE_SECONDS = 10.0
 """How long running steps may go on when the engine closes."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartRequest:
-    """What a new workflow begins with.
-
-    Attributes:
-        plan: What it does.
-        template_name: Of which template.
-        template_version: And which version of it.
-        agent_id: Who starts it.
-        inputs: Its inputs, complete and checked.
-        working_directory: Where relative paths begin.
-        idempotency_key: The agent's own name for this run; None for none.
-    """
-
-    plan: Plan
-    template_name: str
-    template_version: str
-    agent_id: str
-    inputs: dict[str, Any]
-    working_directory: str
-    idempotency_key: str | None = None
-
-
-class RunningWorkflow:
-    """A workflow that this engine runs.
-
-    Attributes:
-        run: The workflow.
-        cancelled: What a `cancel` signal said; None while there was none.
-        lost: Why it stopped without having ended; None if it did not.
-    """
-
-    def __init__(self, run: WorkflowRun) -> None:
-        self.run = run
-        self.cancelled: dict[str, Any] | None = None
-        self.lost: StoreError | None = None
-        self.task: asyncio.Task[None] | None = None
-
-    @property
-    def state(self) -> WorkflowState:
-        """Where it stands."""
-        return self.run.state
 
 
 class Engine:
@@ -82,22 +43,35 @@ class Engine:
         store: Where events go.
         settings: The settings.
         clock: What time it is.
+        planner: Where plans come from.
     """
 
-    def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Clock, planner: Planner) -> None:
         self._store = store
+        self._planner = planner
         self._resources = ProcessResources(store, settings, clock)
         self._identities = Identities(clock)
-        self._running: dict[str, RunningWorkflow] = {}
+        self._live: dict[str, LiveWorkflow] = {}
+        self._locks = NamedLocks()
+        self._callers = Callers()
+        self._resting: set[str] = set()
+        self._alarms = Alarms(clock, self._due)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._family = Family(self, planner)
 
     @property
     def running(self) -> list[str]:
-        """The ids of the workflows that run."""
-        return list(self._running)
+        """The ids of the workflows that are in memory."""
+        return list(self._live)
 
-    def find(self, workflow_id: str) -> RunningWorkflow | None:
-        """A workflow that runs here; None when it does not."""
-        return self._running.get(workflow_id)
+    @property
+    def closing(self) -> bool:
+        """Whether it starts nothing any more."""
+        return self._resources.closing.is_set()
+
+    def find(self, workflow_id: str) -> LiveWorkflow | None:
+        """A workflow that is in memory; None when it is not."""
+        return self._live.get(workflow_id)
 
     def new_id(self) -> str:
         """An id for a workflow that is about to begin."""
@@ -105,7 +79,7 @@ class Engine:
 
     def start(
         self, workflow_id: str, request: StartRequest, watch: Callable[[Event], None] | None = None
-    ) -> RunningWorkflow:
+    ) -> LiveWorkflow:
         """Begin a workflow; it runs on its own from here.
 
         Args:
@@ -116,82 +90,114 @@ class Engine:
         Raises:
             ConflictError: The engine is closing.
         """
-        if self._resources.closing.is_set():
+        if self.closing:
             raise ConflictError("the server is shutting down and starts nothing any more")
         kind = EmbeddedRuntime if watch is None else functools.partial(WatchedRuntime, watch=watch)
-        runtime = kind(workflow_id, self._resources)
-        run = WorkflowRun(request.plan, WorkflowState(workflow_id), runtime)
-        payload = {
-            "template_name": request.template_name,
-            "template_version": request.template_version,
-            "inputs": request.inputs,
-            "context": dict(request.plan.context),
-            "working_directory": request.working_directory,
-        }
-        if request.idempotency_key is not None:
-            payload["idempotency_key"] = request.idempotency_key
-        run.record(events.WORKFLOW_STARTED, None, payload, request.agent_id)
-        workflow = RunningWorkflow(run)
-        self._running[workflow_id] = workflow
-        workflow.task = asyncio.get_running_loop().create_task(
-            self._drive(workflow, Interpreter(run, runtime), runtime.stored),
-            name=f"opcode workflow {workflow_id}",
-            context=contextvars.Context(),  # nothing of the request that started it lives on in it
-        )
-        return workflow
+        runtime = kind(workflow_id, self._resources, self._family)
+        live = LiveWorkflow(request.plan, WorkflowState(workflow_id), runtime)
+        live.run.record(events.WORKFLOW_STARTED, None, request.payload(), request.agent_id)
+        self._live[workflow_id] = live
+        self._drive(live)
+        return live
 
-    async def wait(self, workflow: RunningWorkflow, seconds: float) -> bool:
-        """Wait until a workflow has ended, for so long; say whether it has. Whoever waits may be cancelled freely."""
-        task = workflow.task
-        if task is None or task.done():
-            return True
-        if seconds <= 0:
-            return False
-        await asyncio.wait((task,), timeout=seconds)
-        return task.done()
+    async def wait(self, workflow_id: str, seconds: float) -> None:
+        """Wait until a workflow has ended or is suspended, for so long; whoever waits may be cancelled freely."""
+        live = self._live.get(workflow_id)
+        runs = workflow_id in self._resting if live is None else not live.stopped
+        if runs and seconds > 0:
+            await self._callers.wait(workflow_id, seconds)
 
-    async def cancel(self, workflow: RunningWorkflow, signal: dict[str, Any]) -> None:
-        """Cancel a workflow: its running actions are stopped, its other steps skipped; returns when that is stored.
+    async def signal(self, signal: Signal) -> tuple[WorkflowState, bool]:
+        """Let a workflow have a signal, and go on if that is what it waited for.
+
+        Returns:
+            The workflow, with the signal stored; whether it goes on because of it.
 
         Raises:
-            ConflictError: It has ended, or is being cancelled already.
+            NotFoundError: There is no such workflow, or step.
+            ConflictError: The signal cannot apply any more.
+            ValidationError: It makes no sense.
             StoreError: It could not be stored.
         """
-        if (
-            workflow.state.status in FINISHED
-            or workflow.cancelled is not None
-            or workflow.task is None
-        ):
-            raise ConflictError(
-                f"workflow {workflow.state.workflow_id} has ended or is ending already"
+        async with self._locks.hold(signal.workflow_id):
+            live = await self._awake(signal.workflow_id)
+            if signal.kind == "cancel":
+                await self._cancel(live, signal)
+                return live.state, False
+            in_memory = self._live.get(signal.workflow_id) is live
+            effect = accept(live.run, signal)
+            for step_id in effect.withdrawn:
+                live.withdraw(step_id)
+            for step_id in effect.woken:
+                live.wake(step_id)
+            for child_id in effect.abandoned:
+                self._family.cancel(child_id)
+            if effect.goes_on and not in_memory:
+                self._live[signal.workflow_id] = live
+                self._drive(live)
+            await self._stored(live, forget=not effect.goes_on and not in_memory)
+            return live.state, effect.goes_on
+
+    async def resume(self, workflow_id: str) -> None:
+        """Go on with a workflow that is not in memory.
+
+        Raises:
+            OpcodeError: Its template cannot be used any more.
+        """
+        async with self._locks.hold(workflow_id):
+            if workflow_id in self._live or self.closing:
+                return
+            live = await self._awake(workflow_id)
+            if live.state.status in FINISHED:
+                return
+            if live.state.status == "suspended":
+                if live.state.timed_out:
+                    return
+                live.run.record(events.WORKFLOW_RESUMED)
+            self._live[workflow_id] = live
+            self._drive(live)
+
+    async def recover(self) -> None:
+        """Take up what did not end before: what ran goes on, what waits is woken when it is time."""
+        found = await leftovers(self._store)
+        for workflow_id, when in found.sleeping:
+            self._alarms.set(workflow_id, when)
+        self._resting.update(found.going_on)
+        self.later(in_turn(found.going_on, self._resumed))
+
+    def child_changed(self, state: WorkflowState) -> None:
+        """A child has ended, or is suspended: whoever started it may have waited for that."""
+        if state.parent is None:
+            return
+        parent_id, step_id = state.parent
+        parent = self._live.get(parent_id)
+        if parent is not None:
+            parent.wake(step_id)
+        elif state.status in FINISHED and not self.closing:
+            self.later(self._resumed(parent_id))
+
+    async def load(self, workflow_id: str) -> WorkflowState:
+        """Where a workflow stands.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        live = self._live.get(workflow_id)
+        state = live.state if live is not None else await self._store.state_of(workflow_id)
+        if state is None:
+            raise NotFoundError(
+                f"there is no workflow `{workflow_id}`: `query` with resource `workflows` lists them"
             )
-        workflow.cancelled = signal
-        workflow.task.cancel()
-        await asyncio.wait((workflow.task,))
-        if workflow.lost is not None:
-            raise workflow.lost
-
-    async def cancel_stopped(
-        self, plan: Plan, state: WorkflowState, signal: dict[str, Any]
-    ) -> None:
-        """Cancel a workflow that nobody runs.
-
-        Raises:
-            StoreError: It could not be stored.
-        """
-        runtime = EmbeddedRuntime(state.workflow_id, self._resources)
-        run = WorkflowRun(plan, state, runtime)
-        run.record(events.SIGNAL_RECEIVED, None, signal, signal.get("agent_id"))
-        Interpreter(run, runtime).cancel()
-        try:
-            await self._store.journal.stored(state.workflow_id)
-        finally:
-            self._store.journal.forget(state.workflow_id)
+        return state
 
     async def close(self, grace: float = CLOSE_SECONDS) -> None:
         """Begin nothing new, let running steps finish for so many seconds, stop the rest."""
         self._resources.closing.set()
-        tasks = [workflow.task for workflow in self._running.values() if workflow.task is not None]
+        self._alarms.close()
+        for live in self._live.values():
+            live.close()
+        tasks = {live.task for live in self._live.values() if live.task is not None}
+        tasks |= self._tasks
         if tasks:
             _, pending = await asyncio.wait(tasks, timeout=grace)
             for task in pending:
@@ -201,44 +207,95 @@ class Engine:
                 await asyncio.wait(pending, timeout=grace)
         await self._resources.close()
 
-    async def _drive(
-        self, workflow: RunningWorkflow, interpreter: Interpreter, stored: Callable[[], Any]
-    ) -> None:
-        """Run a workflow until it has ended and that is stored."""
+    async def _awake(self, workflow_id: str) -> LiveWorkflow:
+        """A workflow in memory, or brought there, not yet driven."""
+        live = self._live.get(workflow_id)
+        if live is not None:
+            return live
+        state = await self.load(workflow_id)
+        plan = await self._planner.plan_of(state.template_name, state.template_version)
+        runtime = EmbeddedRuntime(workflow_id, self._resources, self._family)
+        return LiveWorkflow(plan, state, runtime)
+
+    async def _cancel(self, live: LiveWorkflow, signal: Signal) -> None:
+        """Cancel a workflow and its children; returns when that is stored."""
+        state = live.state
+        if state.status in FINISHED or live.cancelled is not None:
+            raise ConflictError(f"workflow {state.workflow_id} has ended or is ending already")
+        live.cancel(signal.payload_of_event())
+        if live.task is None:
+            self._live[state.workflow_id] = live
+            self._drive(live)
+        await self._ended(live)
+        if live.lost is not None:
+            raise live.lost
+        for child_id in list(state.children.values()):
+            self._family.cancel(child_id)
+
+    @staticmethod
+    async def _ended(live: LiveWorkflow) -> None:
+        if live.task is not None:
+            await asyncio.wait((live.task,))
+
+    async def _stored(self, live: LiveWorkflow, *, forget: bool) -> None:
         try:
-            try:
-                await interpreter.advance()
-            except asyncio.CancelledError:
-                if workflow.cancelled is None:
-                    raise
-                workflow.run.record(
-                    events.SIGNAL_RECEIVED,
-                    None,
-                    workflow.cancelled,
-                    workflow.cancelled.get("agent_id"),
-                )
-                interpreter.cancel()
-            await stored()
-        except StoreUnavailableError as error:
-            cause = error.__cause__
-            workflow.lost = cause if isinstance(cause, StoreError) else StoreError(str(error))
-            logger.error(
-                "a workflow stopped because the store failed",
-                extra={"data": {"workflow_id": workflow.state.workflow_id, "error": str(error)}},
-            )
+            await self._store.journal.stored(live.state.workflow_id)
+        finally:
+            if forget:
+                self._store.journal.forget(live.state.workflow_id)
+
+    def _drive(self, live: LiveWorkflow) -> None:
+        workflow_id = live.state.workflow_id
+        self._alarms.clear(workflow_id)
+        self._resting.discard(workflow_id)
+        live.task = asyncio.get_running_loop().create_task(
+            self._driven(live),
+            name=f"opcode workflow {workflow_id}",
+            context=contextvars.Context(),  # nothing of the request that started it lives on in it
+        )
+
+    async def _driven(self, live: LiveWorkflow) -> None:
+        try:
+            await live.drive()
         except asyncio.CancelledError:
             logger.info(
                 "a workflow was stopped",
-                extra={"data": {"workflow_id": workflow.state.workflow_id}},
+                extra={"data": {"workflow_id": live.state.workflow_id}},
             )
             raise
-        except Exception:  # noqa: BLE001 - our own fault must end this workflow only
-            logger.exception(
-                "the engine failed", extra={"data": {"workflow_id": workflow.state.workflow_id}}
-            )
-            workflow.lost = StoreError(
-                "the engine failed on this workflow: see the server's log", {"reason": "engine"}
-            )
         finally:
-            self._running.pop(workflow.state.workflow_id, None)
-            self._store.journal.forget(workflow.state.workflow_id)
+            self._let_go(live)
+
+    def _let_go(self, live: LiveWorkflow) -> None:
+        """Nothing of it can run any more: tell whoever waited, and keep only when to look at it again."""
+        workflow_id = live.state.workflow_id
+        self._live.pop(workflow_id, None)
+        self._store.journal.forget(workflow_id)
+        if self.closing:
+            self._callers.tell(workflow_id)
+            return
+        if live.lost is None and live.state.status not in FINISHED and live.wakes_at is not None:
+            self._alarms.set(workflow_id, live.wakes_at)
+            if live.state.status == "active":
+                self._resting.add(workflow_id)
+        if live.lost is not None or live.state.status in STOPPED:
+            self._callers.tell(workflow_id)
+            self.child_changed(live.state)
+
+    def _due(self, workflow_id: str) -> None:
+        self.later(self._resumed(workflow_id))
+
+    async def _resumed(self, workflow_id: str) -> None:
+        try:
+            await self.resume(workflow_id)
+        except OpcodeError as error:
+            logger.error(
+                "a workflow cannot go on",
+                extra={"data": {"workflow_id": workflow_id, "error": error.message}},
+            )
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something be done that nobody waits for."""
+        task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -4,11 +4,47 @@ from __future__ import annotations
 
 from typing import Any
 
-from opcode_core.errors import ExecutionError, OpcodeError, RetryExhaustedError
+from opcode_core.errors import ExecutionError, OpcodeError, RetryExhaustedError, WorkflowFailed
 from opcode_core.model.definition import RetryPolicy
 
 _LONGEST_TEXT = 500
 _LONGEST_PAUSE = 100 * 365 * 86400.0
+
+
+_RETRYABLE = frozenset(
+    {"EXECUTION_ERROR", "TIMEOUT_ERROR", "STORE_ERROR", "ISOLATION_ERROR", "RETRY_EXHAUSTED"}
+)
+
+
+class StepFailedError(OpcodeError):
+    """A step, or a child workflow, failed for good and nothing handled it: the error of whatever it is a part of.
+
+    Args:
+        error: Its error, with the `step_id` of the innermost step that failed.
+        final: Whether nothing may handle it.
+        cancels: Whether what runs beside it is cancelled at once.
+    """
+
+    def __init__(
+        self, error: dict[str, Any], *, final: bool = False, cancels: bool = False
+    ) -> None:
+        super().__init__(error["message"], error.get("details"))
+        self.error = error
+        self.final = final
+        self.cancels = cancels
+        self.code = error["code"]  # type: ignore[misc] # it keeps the code of what failed
+        self.retryable = not final and self.code in _RETRYABLE  # type: ignore[misc] # by that code
+
+    def to_json(self) -> dict[str, Any]:
+        """The error as it was, with the step it came from."""
+        return self.error
+
+
+def is_final(failure: OpcodeError) -> bool:
+    """Whether a failure ends the workflow whatever strategy there is."""
+    return isinstance(failure, WorkflowFailed) or (
+        isinstance(failure, StepFailedError) and failure.final
+    )
 
 
 def as_error(raised: BaseException) -> OpcodeError:

@@ -1,23 +1,24 @@
-"""The interpreter: what happens next in a workflow, level by level, until it has ended."""
+"""The interpreter: what happens next in a workflow, from where it stands until it has ended or waits."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable
 from typing import Any
 
-from opcode_core.engine.lifecycle import SiblingsCancelled, StepLifecycle, Unfinished
+from opcode_core.durations import format_duration
+from opcode_core.engine.failures import StepFailedError
+from opcode_core.engine.lists import StepLists
 from opcode_core.engine.runtime import Runtime
+from opcode_core.engine.waiting import SCOPE, Scope, Waits
 from opcode_core.engine.workflow import WorkflowRun
-from opcode_core.errors import OpcodeError, ValidationError
+from opcode_core.engine.world import World
+from opcode_core.errors import OpcodeError, StepTimeoutError, ValidationError
 from opcode_core.jsonio import read_json, write_json
 from opcode_core.model import events
-from opcode_core.model.definition import PlannedStep
+from opcode_core.model.definition import StepList
 from opcode_core.model.state import SETTLED
 from opcode_core.references.tree import is_quick
-
-_BREATH = 64
-"""How many steps are carried through in place before others may run."""
 
 
 class Interpreter:
@@ -26,113 +27,138 @@ class Interpreter:
     Args:
         run: The workflow; its `workflow_started` is recorded.
         runtime: Its world.
+        waits: Who waits in it.
     """
 
-    def __init__(self, run: WorkflowRun, runtime: Runtime) -> None:
+    def __init__(self, run: WorkflowRun, runtime: Runtime, waits: Waits) -> None:
         self._run = run
         self._runtime = runtime
-        self._steps = StepLifecycle(run, runtime)
+        self._lists = StepLists(World(run, runtime, waits))
 
     async def advance(self) -> None:
-        """Go on until the workflow has ended, or left off because the process is about to end.
+        """Go on until the workflow has ended.
 
         Raises:
+            Parked: Everything in it waits, or the process is about to end.
             StoreUnavailableError: What happened cannot be stored.
         """
         run = self._run
-        run.see()
-        for level in run.plan.steps.levels:
-            await self._level([step for step in level if not self._has_settled(step)])
-            if run.left_off:
-                return
-            if run.failure is not None:
-                break
-        output = None if run.failure is not None else await self._output()
-        if run.failure is not None:
-            run.record(events.WORKFLOW_FAILED, None, {"error": run.failure})
-        else:
+        SCOPE.set(Scope())
+        failure = self._out_of_time() if run.state.timed_out else await self._steps()
+        output = None
+        if failure is None:
+            output, failure = await self._output()
+        SCOPE.set(Scope())
+        if failure is None:
+            await self._hook(run.plan.on_complete, "completed", None)
             run.record(events.WORKFLOW_COMPLETED, None, {"output": output})
+        else:
+            await self._hook(run.plan.on_error, "failed", failure)
+            self._stop_unsettled()
+            run.record(events.WORKFLOW_FAILED, None, {"error": failure})
 
     def cancel(self) -> None:
         """Record that the workflow was cancelled: every step that has not settled is skipped."""
-        self._skip_unsettled(self._run.plan.steps.steps)
+        self._skip([*self._run.plan.steps.steps, *self._run.state.steps], "cancelled")
         self._run.record(events.WORKFLOW_CANCELLED)
 
-    def _has_settled(self, step: PlannedStep) -> bool:
-        state = self._run.state.steps.get(step.full_id)
-        return state is not None and state.status in SETTLED
+    def time_is_up(self) -> None:
+        """Record that the workflow is out of time, and do what its definition says of that."""
+        run, plan = self._run, self._run.plan
+        run.record(
+            events.WORKFLOW_TIMED_OUT, None, {"timeout_ms": round((plan.timeout or 0.0) * 1000)}
+        )
+        if plan.on_timeout == "cancel":
+            self.cancel()
+        elif plan.on_timeout == "suspend":
+            for step_id, state in list(run.state.steps.items()):
+                if state.status == "running":
+                    run.record(events.STEP_SUSPENDED, step_id, {"reason": "timeout"})
+            run.record(events.WORKFLOW_SUSPENDED, None, {"reason": "timeout"})
+        else:
+            self._skip(list(run.state.steps), "the workflow is out of time")
 
-    async def _level(self, steps: Sequence[PlannedStep]) -> None:
-        """Run steps side by side until all have settled."""
-        waiting: list[Unfinished] = []
-        try:
-            for count, step in enumerate(steps, 1):
-                unfinished = self._steps.in_place(step)
-                if unfinished is not None:
-                    waiting.append(unfinished)
-                if not count % _BREATH:
-                    await self._runtime.breathe()
-            if len(waiting) == 1:
-                await self._steps.through(waiting[0])
-            elif waiting:
-                async with asyncio.TaskGroup() as group:
-                    for unfinished in waiting:
-                        group.create_task(self._steps.through(unfinished))
-        except SiblingsCancelled:
-            pass
-        except BaseExceptionGroup as several:
-            rest = several.split(SiblingsCancelled)[1]
-            if rest is not None:
-                raise _first(rest) from None
-            self._skip_unsettled([step.id for step in steps if self._has_started(step)])
-
-    def _has_started(self, step: PlannedStep) -> bool:
-        return step.full_id in self._run.state.steps
-
-    def _skip_unsettled(self, step_ids: Any) -> None:
-        planned = self._run.plan.steps.steps
-        for step_id in step_ids:
-            if not self._has_settled(planned[step_id]):
-                self._run.record(
-                    events.STEP_SKIPPED, planned[step_id].full_id, {"reason": "cancelled"}
-                )
-
-    async def _output(self) -> Any:
-        """The workflow's output; when there is none to be had, the workflow fails."""
+    def suspend(self) -> None:
+        """Record that only others can bring the workflow on."""
         run = self._run
-        variables = run.variables_at_end()
+        for step_id, state in list(run.state.steps.items()):
+            if state.status == "running":
+                run.record(events.STEP_SUSPENDED, step_id, {"reason": "nested"})
+        run.record(events.WORKFLOW_SUSPENDED)
+
+    async def _steps(self) -> dict[str, Any] | None:
+        """Run the definition's own steps; give the error that fails the workflow, None without one."""
+        root = self._run.root
         try:
-            node = run.plan.output
+            if self._run.plan.schedule == "dataflow":
+                await self._lists.by_dataflow(root)
+            else:
+                await self._lists.by_level(root)
+        except StepFailedError as failed:
+            if failed.cancels:
+                self._skip(list(self._run.state.steps), "cancelled")
+            return failed.error
+        return None
+
+    def _out_of_time(self) -> dict[str, Any]:
+        seconds = self._run.plan.timeout or 0.0
+        return StepTimeoutError(
+            f"the workflow took longer than its timeout of {format_duration(seconds)}",
+            {"timeout_ms": round(seconds * 1000)},
+        ).to_json()
+
+    def _skip(self, step_ids: Iterable[str], reason: str) -> None:
+        states = self._run.state.steps
+        for step_id in dict.fromkeys(step_ids):
+            if step_id not in states or states[step_id].status not in SETTLED:
+                self._run.record(events.STEP_SKIPPED, step_id, {"reason": reason})
+
+    def _stop_unsettled(self) -> None:
+        """What waited for time or for others when the workflow failed goes on only if the workflow does."""
+        for step_id, state in list(self._run.state.steps.items()):
+            if state.status == "running":
+                self._run.record(events.STEP_SUSPENDED, step_id, {"reason": "nested"})
+
+    async def _hook(
+        self, steps: StepList | None, status: str, error: dict[str, Any] | None
+    ) -> None:
+        """Run the step that runs at the end; its own failure is in its events and changes nothing."""
+        if steps is None:
+            return
+        with contextlib.suppress(StepFailedError):
+            await self._lists.in_sequence(self._run.at_end(steps, status, error))
+
+    async def _output(self) -> tuple[Any, dict[str, Any] | None]:
+        """The workflow's output, or the error when there is none to be had."""
+        run = self._run
+        node = run.plan.output
+        try:
             if node is None:
                 output = self._default_output()
-            elif is_quick(node):
-                output = node.resolve(variables)
             else:
-                output = await self._runtime.in_thread(lambda: node.resolve(variables))
+                variables = run.at_end(run.plan.steps, "completed").variables
+                if is_quick(node):
+                    output = node.resolve(variables)
+                else:
+                    output = await self._runtime.in_thread(lambda: node.resolve(variables))
             output = read_json(write_json(output))
-            if run.plan.check_output is not None:
-                issues = run.plan.check_output(output)
-                if issues:
-                    first = issues[0]
-                    raise ValidationError(
-                        f"the output is not what output_schema says: {first['path'] or '/'}: {first['message']}",
-                        {"issues": issues},
-                    )
+            self._check_output(output)
         except OpcodeError as error:
-            run.fail(error.to_json())
-            return None
-        return output
+            return None, error.to_json()
+        return output, None
+
+    def _check_output(self, output: Any) -> None:
+        check = self._run.plan.check_output
+        issues = [] if check is None else check(output)
+        if issues:
+            first = issues[0]
+            raise ValidationError(
+                f"the output is not what output_schema says: {first['path'] or '/'}: {first['message']}",
+                {"issues": issues},
+            )
 
     def _default_output(self) -> Any:
         states, last = self._run.state.steps, self._run.plan.steps.last
         if len(last) == 1:
             return states[last[0]].output
         return {step_id: states[step_id].output for step_id in last}
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """One exception of a group: the engine's own trouble is told once."""
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found

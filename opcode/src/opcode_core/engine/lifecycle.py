@@ -1,7 +1,7 @@
 """The life of a step: guard, attempts, outcome, handler.
 
 A step that can finish without waiting is carried through in place, without a task; everything that has to wait goes the
-other way, through the same pieces.
+other way, through the same pieces. A step that has begun before goes on from its state.
 """
 
 from __future__ import annotations
@@ -11,30 +11,23 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from opcode_core.actions import Output
 from opcode_core.engine.context import RunningStep
-from opcode_core.engine.failures import as_error, final_error, pause_before
-from opcode_core.engine.runtime import Runtime, StoreUnavailableError
-from opcode_core.engine.workflow import MAX_EVENTS, WorkflowRun
-from opcode_core.errors import ExecutionError, LimitExceededError, OpcodeError, WorkflowFailed
-from opcode_core.jsonio import read_json, type_name, write_json
+from opcode_core.engine.failures import StepFailedError, as_error, is_final, pause_before
+from opcode_core.engine.frames import Frame
+from opcode_core.engine.interruption import Interruptions
+from opcode_core.engine.outcome import Outcomes
+from opcode_core.engine.runtime import StoreUnavailableError
+from opcode_core.engine.waiting import Parked, Stopped, Withdrawn
+from opcode_core.engine.world import World
+from opcode_core.errors import ExecutionError, OpcodeError
+from opcode_core.jsonio import type_name
 from opcode_core.model import events
 from opcode_core.model.definition import PlannedStep
-from opcode_core.model.state import SETTLED
+from opcode_core.model.state import SETTLED, StepState
 from opcode_core.steps import NOT_NOW
 
-MAX_OUTPUT_BYTES = 32 << 20
-"""How large the output of a step may be, as JSON."""
-
-
-_ROOM = 32
-"""How many levels an output leaves for what it is wrapped in: events, the workflow's output, answers."""
-_NOT_FAILURES = (asyncio.CancelledError, StoreUnavailableError)
+_NOT_FAILURES = (asyncio.CancelledError, StoreUnavailableError, Parked, Stopped, Withdrawn)
 """What ends an attempt that waits without the step having failed."""
-
-
-class SiblingsCancelled(Exception):  # noqa: N818 - a turn of events, not a fault
-    """A step with the strategy `fail_workflow` failed: what runs beside it is to be cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,37 +49,45 @@ class StepLifecycle:
     """Carries the steps of one workflow through their lives.
 
     Args:
-        run: The workflow.
-        runtime: Its world.
+        world: The workflow and what is around it.
     """
 
-    def __init__(self, run: WorkflowRun, runtime: Runtime) -> None:
-        self._run = run
-        self._runtime = runtime
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._run = world.run
+        self._runtime = world.runtime
+        self._outcomes = Outcomes(world.run)
+        self._interruptions = Interruptions(world)
         self._fallbacks: dict[str, asyncio.Lock] = {}
 
-    def in_place(self, step: PlannedStep) -> Unfinished | None:
+    def in_place(self, frame: Frame, step: PlannedStep) -> Unfinished | None:
         """Carry a step as far as goes without waiting.
 
         Returns:
             None when it has settled; else what is left to do, for `through`.
+
+        Raises:
+            StepFailedError: It failed, and nothing handles that.
+            Parked: The process is about to end: nothing new begins.
         """
-        kind, guard = step.type, step.guard
-        if self._leaves_off():
-            return None
+        kind, guard, state = step.type, step.guard, frame.state(step)
+        if state is not None and state.status != "pending":
+            passed = state.status in ("completed", "skipped") or state.handled
+            return None if passed else Unfinished(step)
+        self._may_begin()
         if not kind.in_place or (guard is not None and not guard.quick):
             return Unfinished(step)
         started = False
         try:
-            if guard is not None and not self._verdict(guard.evaluate(self._run.variables)):
-                self._skip(step, "its condition is false")
+            if guard is not None and not _verdict(guard.evaluate(frame.variables)):
+                self._outcomes.skip(frame, step, "its condition is false")
                 return None
-            self._start(step)
+            self._outcomes.start(frame, step)
             started = True
-            output = kind.execute_now(RunningStep(self._run, self._runtime, step.full_id, 1))
+            output = kind.execute_now(RunningStep(self._world, frame, step, 1))
             if output is NOT_NOW:
                 return Unfinished(step, started=True)
-            self._complete(step, output)
+            self._outcomes.complete(frame, step, output)
         except StoreUnavailableError:
             raise
         except BaseException as raised:  # noqa: BLE001 - nothing was awaited: whatever it is, the action raised it
@@ -94,30 +95,87 @@ class StepLifecycle:
             again = started and pause_before(step.retry, 1, failure, 0.0) is not None
             if again or step.strategy == "fallback_step":
                 return Unfinished(step, started=started, failure=failure)
-            self._settle_failure(step, failure, 1)
+            self._outcomes.fail(frame, step, failure, 1)
         return None
 
-    async def through(self, unfinished: Unfinished) -> None:
+    async def through(self, frame: Frame, unfinished: Unfinished) -> None:
         """Carry a step through to where it has settled.
 
         Raises:
-            SiblingsCancelled: It failed, and its strategy is `fail_workflow`.
+            StepFailedError: It failed, and nothing handles that.
+            Parked: The workflow is unwound.
+            Stopped: Something beside it has failed, and it waits for somebody.
         """
-        step, started, failure = unfinished.step, unfinished.started, unfinished.failure
-        attempt = 1
-        if not started and self._leaves_off():
-            return
-        if not started and failure is None:
+        step = unfinished.step
+        while True:
             try:
-                if not await self._passes_guard(step):
-                    self._skip(step, "its condition is false")
+                state = frame.state(step)
+                if unfinished.started or unfinished.failure is not None:
+                    await self._attempts(frame, step, 1, unfinished)
+                elif state is None or state.status == "pending":
+                    await self._begin(frame, step)
+                elif state.status in SETTLED:
+                    await self._settled(frame, step, state)
+                else:
+                    await self._go_on(frame, step, state)
+            except Withdrawn:
+                state = frame.state(step)
+                if state is None or state.status not in (*SETTLED, "pending"):
+                    raise  # it was a step around this one that was changed
+                unfinished = Unfinished(step)
+            else:
+                return
+
+    async def _begin(self, frame: Frame, step: PlannedStep) -> None:
+        self._may_begin()
+        failure = None
+        if step.guard is not None:
+            try:
+                context = RunningStep(self._world, frame, step, 0)
+                if not _verdict(await context.evaluate(step.guard)):
+                    self._outcomes.skip(frame, step, "its condition is false")
                     return
             except OpcodeError as raised:
                 failure = raised
+        await self._attempts(frame, step, 1, Unfinished(step, failure=failure))
+
+    async def _go_on(self, frame: Frame, step: PlannedStep, state: StepState) -> None:
+        """Go on with a step that has begun before: where it waits, or with its next attempt."""
+        if state.retry_at is not None:
+            await self._pause(frame.full_id(step), state.retry_at)
+            await self._attempts(frame, step, state.attempts + 1, Unfinished(step))
+        elif state.waits_for == "timeout":
+            await self._begin(frame, step)
+        else:
+            failure = None
+            if not step.type.resumes:
+                failure = await self._interruptions.decide(frame, step, state)
+            going_on = Unfinished(step, started=True, failure=failure)
+            await self._attempts(frame, step, state.attempts, going_on)
+
+    async def _settled(self, frame: Frame, step: PlannedStep, state: StepState) -> None:
+        """A step that has settled before: what is left is what comes of its failure."""
+        if state.status != "failed" or state.handled:
+            return
+        if step.strategy == "fallback_step" and not state.final:
+            await self._fall_back(frame, step)
+            return
+        raise StepFailedError(
+            {"step_id": frame.full_id(step), **(state.error or {})},
+            final=state.final,
+            cancels=step.strategy == "fail_workflow",
+        )
+
+    async def _attempts(
+        self, frame: Frame, step: PlannedStep, attempt: int, begun: Unfinished
+    ) -> None:
+        """Try until it succeeds or is not to be tried again, from this attempt on."""
+        started, failure = begun.started, begun.failure
         retry = step.retry if started or failure is None else None
+        step_id = frame.full_id(step)
         while True:
             if failure is None:
-                failure = await self._attempt(step, attempt, started=started)
+                failure = await self._attempt(frame, step, attempt, started=started)
                 started = False
                 if failure is None:
                     return
@@ -126,136 +184,82 @@ class StepLifecycle:
                 break
             self._run.record(
                 events.STEP_RETRYING,
-                step.full_id,
+                step_id,
                 {"attempt": attempt, "delay_ms": round(pause * 1000), "error": failure.to_json()},
             )
-            await self._runtime.sleep(pause)
-            if self._leaves_off():
-                return
+            await self._pause(step_id, self._run.state.steps[step_id].retry_at or 0)
             attempt += 1
             failure = None
-        self._settle_failure(step, failure, attempt)
-        if step.strategy == "fallback_step" and not isinstance(failure, WorkflowFailed):
-            await self._fall_back(step)
+        self._outcomes.fail(frame, step, failure, attempt)
+        if step.strategy == "fallback_step" and not is_final(failure):
+            await self._fall_back(frame, step)
 
-    def _leaves_off(self) -> bool:
-        """Whether nothing new may begin, because the process is about to end."""
-        if self._runtime.closing:
-            self._run.left_off = True
-        return self._run.left_off
-
-    async def _passes_guard(self, step: PlannedStep) -> bool:
-        if step.guard is None:
-            return True
-        return self._verdict(
-            await RunningStep(self._run, self._runtime, step.full_id, 0).evaluate(step.guard)
-        )
+    async def _pause(self, step_id: str, until: int) -> None:
+        """Wait for the next attempt; nothing begins any more when the process is about to end."""
+        due = until / 1e6
+        while self._runtime.now() < due:
+            await self._world.waits.wait(step_id, "pause", due)
+        self._may_begin()
 
     async def _attempt(
-        self, step: PlannedStep, attempt: int, *, started: bool
+        self, frame: Frame, step: PlannedStep, attempt: int, *, started: bool
     ) -> OpcodeError | None:
         """One attempt; None when it completed the step."""
         async with self._runtime.slot() if step.type.holds_slot else nullcontext():
-            context = RunningStep(self._run, self._runtime, step.full_id, attempt)
+            context = RunningStep(self._world, frame, step, attempt)
             try:
-                if attempt > 1:
-                    self._run.record(events.STEP_RETRY_ATTEMPT, step.full_id, {"attempt": attempt})
+                if not started and attempt > 1:
+                    self._run.record(
+                        events.STEP_RETRY_ATTEMPT, context.step_id, {"attempt": attempt}
+                    )
                 elif not started:
-                    self._start(step)
-                work = step.type.execute(context)
-                output = await (
-                    work if step.timeout is None else self._runtime.within(step.timeout, work)
-                )
+                    self._outcomes.start(frame, step)
+                output = await self._within_limit(step, context)
                 _heed_cancel()
-                self._complete(step, output)
+                self._outcomes.complete(frame, step, output)
             except BaseException as raised:
                 if isinstance(raised, _NOT_FAILURES):
+                    context.leave()
                     raise
                 _heed_cancel()
-                return as_error(raised)
+                failure = as_error(raised)
+                context.report(failure)
+                return failure
+            context.report(None)
         return None
 
-    @staticmethod
-    def _verdict(value: Any) -> bool:
-        if not isinstance(value, bool):
-            raise ExecutionError(
-                f"the condition gave {type_name(value)} where it must give true or false"
-            )
-        return value
+    async def _within_limit(self, step: PlannedStep, context: RunningStep) -> Any:
+        work = step.type.execute(context)
+        if step.timeout is None:
+            return await work
+        began = self._run.state.steps[context.step_id].attempt_at
+        deadline = (began or 0) / 1e6 + step.timeout
+        with self._world.waits.deadline(deadline):
+            return await self._runtime.within(deadline - self._runtime.now(), step.timeout, work)
 
-    def _start(self, step: PlannedStep) -> None:
-        if self._run.state.sequence >= MAX_EVENTS:
-            raise LimitExceededError(
-                f"the workflow has {MAX_EVENTS} events: no step can begin any more"
-            )
-        self._run.record(events.STEP_STARTED, step.full_id)
-
-    def _complete(self, step: PlannedStep, output: Any) -> None:
-        """Record what a step gave: as JSON, and as a value of its own that nobody else can change."""
-        if isinstance(output, Output):
-            output = output.model_dump(by_alias=True)
-        try:
-            text = write_json(output, room=_ROOM)
-        except OpcodeError as error:
-            raise ExecutionError(f"the action gave what is {error.message}") from None
-        if len(text) > MAX_OUTPUT_BYTES:
-            raise LimitExceededError(
-                f"the output is {len(text)} bytes of JSON: at most {MAX_OUTPUT_BYTES}",
-                {"limit": MAX_OUTPUT_BYTES},
-            )
-        self._run.record(events.STEP_COMPLETED, step.full_id, {"output": read_json(text)})
-        self._spare_fallback(step)
-
-    def _skip(self, step: PlannedStep, reason: str) -> None:
-        self._run.record(events.STEP_SKIPPED, step.full_id, {"reason": reason})
-        self._spare_fallback(step)
-
-    def _spare_fallback(self, step: PlannedStep) -> None:
-        """Skip a step's fallback when nobody can need it any more."""
-        spare = step.fallback
-        if spare is None:
-            return
-        states = self._run.state.steps
-        primaries = self._run.plan.steps.fallbacks[spare]
-        over = all(other in states and states[other].status in SETTLED for other in primaries)
-        if over and spare not in states:
-            fallback = self._run.plan.steps.steps[spare]
-            self._skip(fallback, "not needed")
-
-    def _settle_failure(self, step: PlannedStep, failure: OpcodeError, attempts: int) -> None:
-        """Settle a step that failed for good, as its strategy says; a fallback is left to run."""
-        error = final_error(failure, attempts)
-        strategy = None if isinstance(failure, WorkflowFailed) else step.strategy
-        record, step_id = self._run.record, step.full_id
-        if strategy == "ignore":
-            record(events.ERROR_HANDLER_INVOKED, step_id, {"strategy": strategy})
-            record(events.STEP_IGNORED, step_id, {"error": error})
-            return
-        record(events.STEP_FAILED, step_id, {"error": error, "attempts": attempts})
-        if strategy == "fallback_step":
-            record(
-                events.ERROR_HANDLER_INVOKED,
-                step_id,
-                {"strategy": strategy, "fallback_step": step.fallback},
-            )
-            return
-        self._run.fail(error, step_id)
-        self._spare_fallback(step)
-        if strategy == "fail_workflow":
-            record(events.ERROR_HANDLER_INVOKED, step_id, {"strategy": strategy})
-            raise SiblingsCancelled
-
-    async def _fall_back(self, step: PlannedStep) -> None:
+    async def _fall_back(self, frame: Frame, step: PlannedStep) -> None:
         """Run the fallback of a failed step, once even when it stands in for several."""
-        spare = self._run.plan.steps.steps[step.fallback or ""]
-        async with self._fallbacks.setdefault(spare.id, asyncio.Lock()):
-            if spare.full_id not in self._run.state.steps:
-                await self.through(Unfinished(spare))
-        outcome = self._run.state.steps.get(
-            spare.full_id
-        )  # there is none when it was left for later
-        if outcome is not None and outcome.status in ("completed", "skipped"):
-            self._run.record(events.STEP_FALLBACK, step.full_id, {"fallback_step": spare.full_id})
+        owner = frame.owner_of(step.fallback or "")
+        spare = owner.steps.steps[step.fallback or ""]
+        spare_id = owner.full_id(spare)
+        async with self._fallbacks.setdefault(spare_id, asyncio.Lock()):
+            await self.through(owner, Unfinished(spare))
+        outcome = self._run.state.steps[spare_id]
+        if outcome.status in ("completed", "skipped") or outcome.handled:
+            self._run.record(events.STEP_FALLBACK, frame.full_id(step), {"fallback_step": spare_id})
+
+    def _may_begin(self) -> None:
+        """Nothing new begins when the process is about to end."""
+        if self._runtime.closing:
+            raise Parked
+
+
+def _verdict(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ExecutionError(
+            f"the condition gave {type_name(value)} where it must give true or false"
+        )
+    return value
 
 
 def _heed_cancel() -> None:

@@ -6,13 +6,17 @@ fake clock with a seeded order of completions; the interpreter is the same.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from opcode_core.actions import Action, ActionContext, Params
+from opcode_core.actions import Action, Params
+from opcode_core.engine.circuits import Circuits
+from opcode_core.lent import ActionContext
 from opcode_core.model.events import Event
 from opcode_core.model.state import WorkflowState
+from opcode_core.moments import Alarm
 
 T = TypeVar("T")
 
@@ -24,8 +28,92 @@ class StoreUnavailableError(BaseException):
     """
 
 
+@dataclass(frozen=True, slots=True)
+class ChildRequest:
+    """A workflow that a step starts.
+
+    Attributes:
+        workflow_id: Its id.
+        template_name: Of which template.
+        version: Which version of it; None for the latest.
+        params: Its inputs.
+        sources: Input → the namespaces that wrote into it.
+        agent_id: Who starts it.
+        working_directory: Where relative paths begin.
+        parent: The workflow and the step that start it.
+        depth: How many workflows it is a descendant of.
+    """
+
+    workflow_id: str
+    template_name: str
+    version: str | None
+    params: dict[str, Any]
+    sources: dict[str, list[str]]
+    agent_id: str
+    working_directory: str
+    parent: tuple[str, str]
+    depth: int
+
+
+class Children(Protocol):
+    """The workflows that a workflow may start and look after."""
+
+    def new_id(self) -> str:
+        """An id for a workflow."""
+        ...
+
+    async def prepare(self, request: ChildRequest) -> Any:
+        """Everything that may be wrong with starting it, checked; gives what `start` needs.
+
+        Raises:
+            OpcodeError: It cannot be started.
+        """
+        ...
+
+    def start(self, request: ChildRequest, prepared: Any) -> None:
+        """Begin it; nothing is awaited, so that its first event is stored together with what led to it."""
+        ...
+
+    async def state_of(self, workflow_id: str) -> WorkflowState | None:
+        """Where it stands; None if there is none."""
+        ...
+
+    def cancel(self, workflow_id: str) -> None:
+        """Let it be cancelled, soon."""
+        ...
+
+    async def read_context(self, workflow_id: str, parent_id: str) -> dict[str, Any]:
+        """The context of a child.
+
+        Raises:
+            PermissionDeniedError: It is no child of this parent.
+        """
+        ...
+
+    async def update_context(
+        self, workflow_id: str, parent_id: str, step_id: str, values: dict[str, Any]
+    ) -> None:
+        """Add to the context of a child.
+
+        Raises:
+            PermissionDeniedError: It is no child of this parent.
+            ConflictError: It has ended.
+        """
+        ...
+
+
 class Runtime(Protocol):
     """The world of one interpreter."""
+
+    @property
+    def children(self) -> Children:
+        """The workflows it may start."""
+        ...
+
+    @property
+    def circuits(self) -> Circuits:
+        """The circuits of the actions."""
+        ...
 
     @property
     def closing(self) -> bool:
@@ -56,12 +144,12 @@ class Runtime(Protocol):
         """Let others run for a moment."""
         ...
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait; holds no slot; comes back early when the process is about to end."""
+    def alarm(self, when: float, call: Callable[[], None]) -> Alarm:
+        """Call when it is so many seconds since 1970; soon when it was."""
         ...
 
-    async def within(self, seconds: float, work: Coroutine[Any, Any, T]) -> T:
-        """Await work that may take so long.
+    async def within(self, seconds: float, allowed: float, work: Coroutine[Any, Any, T]) -> T:
+        """Await work that may take so long from now, of `allowed` seconds in all.
 
         Raises:
             StepTimeoutError: It took longer, and was cancelled.
@@ -93,6 +181,3 @@ class Runtime(Protocol):
     ) -> T:
         """An object made once for the process and closed with it."""
         ...
-
-
-Variables = Mapping[str, Any]

@@ -3,48 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
 
-from opcode_core.clock import iso_time, to_micros
+from opcode_core.engine.frames import Frame
 from opcode_core.engine.runtime import Runtime
-from opcode_core.model.definition import Plan
+from opcode_core.model.definition import Plan, StepList
 from opcode_core.model.events import Event
-from opcode_core.model.state import StepState, WorkflowState
+from opcode_core.model.state import WorkflowState
+from opcode_core.moments import iso_time, to_micros
 
 MAX_EVENTS = 50_000
 """How many events a workflow may have."""
-_PENDING: dict[str, Any] = StepState().view
-
-
-class StepsView(Mapping[str, Any]):
-    """The steps as references and expressions see them: `{id: {output, status, error, …}}`.
-
-    Args:
-        plan: Which steps there are.
-        state: What became of them.
-    """
-
-    __slots__ = ("_known", "_steps")
-
-    def __init__(self, plan: Plan, state: WorkflowState) -> None:
-        self._known = plan.steps.steps
-        self._steps = state.steps
-
-    def __getitem__(self, step_id: str) -> dict[str, Any]:
-        state = self._steps.get(step_id)
-        if state is not None:
-            return state.view
-        if step_id.partition(".")[0] in self._known:
-            return _PENDING
-        raise KeyError(step_id)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
-
-    def __len__(self) -> int:
-        return len(self._known)
 
 
 class WorkflowRun:
@@ -53,9 +25,8 @@ class WorkflowRun:
     Attributes:
         plan: What it does.
         state: Where it stands.
-        variables: What its steps can see.
-        failure: The error that fails it, with `step_id`; None while nothing does.
-        left_off: Whether a step did not begin because the process is about to end; the next one goes on from there.
+        variables: What can be seen everywhere in it: `inputs`, `workflow`, `context`.
+        root: The definition's own list of steps.
 
     Args:
         plan: See above.
@@ -66,14 +37,13 @@ class WorkflowRun:
     def __init__(self, plan: Plan, state: WorkflowState, runtime: Runtime) -> None:
         self.plan = plan
         self.state = state
-        self.failure: dict[str, Any] | None = None
-        self.left_off = False
         self._runtime = runtime
         self._workflow: dict[str, Any] = {}
-        self.variables: dict[str, Any] = {
-            "steps": StepsView(plan, state),
-            "workflow": self._workflow,
-        }
+        self._frames: dict[Frame, None] = {}
+        self.variables: dict[str, Any] = {"workflow": self._workflow}
+        self.see()
+        self.root = Frame(plan.steps, "", None, state.steps, self.variables)
+        self._frames[self.root] = None
 
     def record(
         self,
@@ -91,9 +61,10 @@ class WorkflowRun:
             agent_id: Who caused it.
         """
         text = None if payload is None else orjson.dumps(payload)
+        state = self.state
         event = Event(
-            self.state.workflow_id,
-            self.state.sequence + 1,
+            state.workflow_id,
+            state.sequence + 1,
             event_type,
             step_id,
             payload,
@@ -101,11 +72,18 @@ class WorkflowRun:
             to_micros(self._runtime.now()),
             0 if text is None else len(text),
         )
-        self.state.apply(event)
-        self._runtime.store(event, text, self.state)
+        context = state.context
+        state.apply(event)
+        self._runtime.store(event, text, state)
+        if state.context is not context:
+            self.see()
+
+    def now(self) -> float:
+        """What time it is, in seconds since 1970."""
+        return self._runtime.now()
 
     def see(self) -> None:
-        """Make what steps can see of workflow, inputs and context agree with the state."""
+        """Make what can be seen of workflow, inputs and context agree with the state."""
         state = self.state
         self._workflow.update(
             run_id=state.workflow_id,
@@ -114,16 +92,34 @@ class WorkflowRun:
             template_version=state.template_version,
             agent_id=state.agent_id,
             started_at=iso_time(state.created_at),
-            status=state.status,
+            status="active",
         )
-        self.variables["inputs"] = state.inputs
-        self.variables["context"] = state.context
+        seen = {"inputs": state.inputs, "context": state.context}
+        self.variables.update(seen)
+        for frame in self._frames:
+            frame.variables.update(seen)
 
-    def fail(self, error: dict[str, Any], step_id: str | None = None) -> None:
-        """Let the workflow fail because of this error, unless it already does because of another."""
-        if self.failure is None:
-            self.failure = {**error, "step_id": step_id} if step_id else error
+    @contextmanager
+    def frame(
+        self,
+        steps: StepList,
+        prefix: str,
+        outer: Frame,
+        loop: Mapping[str, Any] | None,
+        sources: frozenset[str],
+    ) -> Iterator[Frame]:
+        """A list of nested steps, for as long as it runs."""
+        frame = Frame(steps, prefix, outer, self.state.steps, outer.variables, loop, sources)
+        self._frames[frame] = None
+        try:
+            yield frame
+        finally:
+            del self._frames[frame]
 
-    def variables_at_end(self) -> dict[str, Any]:
-        """What the workflow's output can see: everything, with the workflow completed."""
-        return {**self.variables, "workflow": {**self._workflow, "status": "completed"}}
+    def at_end(self, steps: StepList, status: str, error: dict[str, Any] | None = None) -> Frame:
+        """A list of steps that runs when all others are over: it sees what the workflow has come to."""
+        workflow = {**self._workflow, "status": status}
+        if error is not None:
+            workflow["error"] = error
+        variables = {**self.root.variables, "workflow": workflow}
+        return Frame(steps, "", self.root, self.state.steps, variables)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from opcode_core.clock import iso_time
 from opcode_core.jsonio import write_json
+from opcode_core.model.decisions import Decision
 from opcode_core.model.definition import Plan, TemplateVersion
 from opcode_core.model.state import StepState, WorkflowState
+from opcode_core.moments import iso_time
 
 LARGE_BYTES = 64 << 10
 """A value whose JSON is larger is cut in answers; references read all of it."""
@@ -61,10 +62,19 @@ def workflow_answer(
     steps = {
         step_id: _step(step_id, states.get(step_id, _PENDING), whole=whole) for step_id in step_ids
     }
-    for step_id in states.keys() - steps.keys():
-        steps[step_id] = _step(step_id, states[step_id], whole=whole)
+    for step_id, step in states.items():
+        if step_id not in steps:
+            steps[step_id] = _step(step_id, step, whole=whole)
     answer["steps"] = steps
+    pending = [_decision(decision, whole=whole) for decision in state.pending_decisions()]
+    if pending:
+        answer["pending_decisions"] = pending
     return answer
+
+
+def _decision(decision: Decision, *, whole: bool) -> dict[str, Any]:
+    shown = decision.to_json()
+    return shown if whole else {**shown, "context": cut(shown["context"], LARGE_BYTES + 1)}
 
 
 def _step(step_id: str, state: StepState, *, whole: bool) -> dict[str, Any]:

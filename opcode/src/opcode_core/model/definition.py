@@ -12,6 +12,9 @@ from opcode_core.steps import StepType
 
 Backoff = Literal["none", "constant", "linear", "exponential"]
 Strategy = Literal["ignore", "fail_workflow", "fallback_step", "retry"]
+OnInterrupt = Literal["suspend", "retry", "fail"]
+OnTimeout = Literal["fail", "suspend", "cancel"]
+Schedule = Literal["level", "dataflow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,7 @@ class PlannedStep:
     """One step.
 
     Attributes:
-        id: Its id.
-        full_id: Its id with those of the steps around it.
+        id: Its id; the ids of the steps around it come before it while it runs.
         type: The compiled step type.
         type_name: The name of its type.
         action: The name of its action, if it has one.
@@ -48,11 +50,11 @@ class PlannedStep:
         timeout: Seconds an attempt may take; None for no limit.
         retry: How failed attempts are tried again; None for not at all.
         strategy: What happens when it failed for good; None for nothing, which fails the workflow.
-        fallback: The id of its fallback step.
+        fallback: The id of its fallback step, in its own list or in one around it.
+        on_interrupt: What happens when the process ended while it ran; None for what its effect says.
     """
 
     id: str
-    full_id: str
     type: StepType
     type_name: str
     action: str | None
@@ -62,6 +64,7 @@ class PlannedStep:
     retry: RetryPolicy | None
     strategy: Strategy | None
     fallback: str | None
+    on_interrupt: OnInterrupt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +73,20 @@ class StepList:
 
     Attributes:
         steps: All of them, by id, in the order of the definition.
-        levels: The ids that run side by side, level after level; fallback steps are in none.
-        fallbacks: Fallback step → the steps it stands in for.
+        levels: The steps that run side by side, level after level; fallback steps are in none. A nested list has one
+            step in each level.
+        fallbacks: Fallback step → the steps of this list that it stands in for, or that have such a step inside.
         last: The ids nobody depends on, without fallback steps.
+        spares: Step → the fallback steps that stand in for it, or for one inside it.
+        waits: Step → what it waits for, without fallback steps; those are no keys either.
     """
 
     steps: Mapping[str, PlannedStep]
     levels: tuple[tuple[PlannedStep, ...], ...]
     fallbacks: Mapping[str, tuple[str, ...]]
     last: tuple[str, ...]
+    spares: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    waits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 SchemaCheck = Callable[[Any], list[dict[str, str]]]
@@ -95,6 +103,11 @@ class Plan:
         context: What the context begins with.
         name: `metadata.name`, if there is one.
         output: What the workflow gives; None for what its last steps gave.
+        schedule: Whether a step waits for the whole level before it, or only for what it depends on.
+        timeout: Seconds the workflow may take, without the time it is suspended; None for no limit.
+        on_timeout: What happens when they are over.
+        on_complete: The step that runs when all others completed, as a list of one; None for none.
+        on_error: The step that runs when the workflow failed, likewise.
         schema_defaults: The input schema, to apply its defaults; None without one.
         check_inputs: Checks the inputs; None without a schema.
         check_output: Checks the output; None without a schema.
@@ -105,6 +118,11 @@ class Plan:
     context: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
     output: Node | None = None
+    schedule: Schedule = "level"
+    timeout: float | None = None
+    on_timeout: OnTimeout = "fail"
+    on_complete: StepList | None = None
+    on_error: StepList | None = None
     schema_defaults: Mapping[str, Any] | None = None
     check_inputs: SchemaCheck | None = None
     check_output: SchemaCheck | None = None

@@ -8,34 +8,49 @@ WORKFLOW_STARTED: Final = "workflow_started"
 WORKFLOW_COMPLETED: Final = "workflow_completed"
 WORKFLOW_FAILED: Final = "workflow_failed"
 WORKFLOW_CANCELLED: Final = "workflow_cancelled"
+WORKFLOW_SUSPENDED: Final = "workflow_suspended"
+WORKFLOW_RESUMED: Final = "workflow_resumed"
+WORKFLOW_TIMED_OUT: Final = "workflow_timed_out"
+WORKFLOW_INTERRUPTED: Final = "workflow_interrupted"
 STEP_STARTED: Final = "step_started"
 STEP_COMPLETED: Final = "step_completed"
 STEP_FAILED: Final = "step_failed"
 STEP_SKIPPED: Final = "step_skipped"
+STEP_SUSPENDED: Final = "step_suspended"
 STEP_RETRYING: Final = "step_retrying"
 STEP_RETRY_ATTEMPT: Final = "step_retry_attempt"
 STEP_FALLBACK: Final = "step_fallback"
 STEP_IGNORED: Final = "step_ignored"
 ERROR_HANDLER_INVOKED: Final = "error_handler_invoked"
+DECISION_REQUESTED: Final = "decision_requested"
+DECISION_RESOLVED: Final = "decision_resolved"
 SIGNAL_RECEIVED: Final = "signal_received"
+VARIABLE_SET: Final = "variable_set"
+CONDITION_EVALUATED: Final = "condition_evaluated"
+LOOP_ITER_STARTED: Final = "loop_iter_started"
+LOOP_ITER_COMPLETED: Final = "loop_iter_completed"
+LOOP_COMPLETED: Final = "loop_completed"
+PARALLEL_STARTED: Final = "parallel_started"
+PARALLEL_COMPLETED: Final = "parallel_completed"
+WAIT_STARTED: Final = "wait_started"
+WAIT_COMPLETED: Final = "wait_completed"
+CIRCUIT_BREAKER_OPEN: Final = "circuit_breaker_open"
+CIRCUIT_BREAKER_HALF_OPEN: Final = "circuit_breaker_half_open"
+CIRCUIT_BREAKER_CLOSED: Final = "circuit_breaker_closed"
 
 ENGINE_EVENTS: Final = frozenset(
     {
-        *(WORKFLOW_STARTED, WORKFLOW_COMPLETED, WORKFLOW_FAILED, WORKFLOW_CANCELLED),
-        *("workflow_suspended", "workflow_resumed", "workflow_timed_out", "workflow_interrupted"),
-        *(
-            STEP_STARTED,
-            STEP_COMPLETED,
-            STEP_FAILED,
-            STEP_SKIPPED,
-            STEP_RETRYING,
-            STEP_RETRY_ATTEMPT,
-        ),
-        *(STEP_FALLBACK, STEP_IGNORED, ERROR_HANDLER_INVOKED, SIGNAL_RECEIVED),
-        *("step_suspended", "decision_requested", "decision_resolved", "variable_set"),
-        *("circuit_breaker_open", "circuit_breaker_half_open", "circuit_breaker_closed"),
-        *("condition_evaluated", "loop_iter_started", "loop_iter_completed", "loop_completed"),
-        *("parallel_started", "parallel_completed", "wait_started", "wait_completed"),
+        *(WORKFLOW_STARTED, WORKFLOW_COMPLETED, WORKFLOW_FAILED),
+        *(WORKFLOW_CANCELLED, WORKFLOW_SUSPENDED, WORKFLOW_RESUMED),
+        *(WORKFLOW_TIMED_OUT, WORKFLOW_INTERRUPTED, STEP_STARTED),
+        *(STEP_COMPLETED, STEP_FAILED, STEP_SKIPPED),
+        *(STEP_SUSPENDED, STEP_RETRYING, STEP_RETRY_ATTEMPT),
+        *(STEP_FALLBACK, STEP_IGNORED, ERROR_HANDLER_INVOKED),
+        *(DECISION_REQUESTED, DECISION_RESOLVED, SIGNAL_RECEIVED),
+        *(VARIABLE_SET, CONDITION_EVALUATED, LOOP_ITER_STARTED),
+        *(LOOP_ITER_COMPLETED, LOOP_COMPLETED, PARALLEL_STARTED),
+        *(PARALLEL_COMPLETED, WAIT_STARTED, WAIT_COMPLETED),
+        *(CIRCUIT_BREAKER_OPEN, CIRCUIT_BREAKER_HALF_OPEN, CIRCUIT_BREAKER_CLOSED),
     }
 )
 """The names the engine uses or keeps for itself; a workflow cannot emit one of them."""

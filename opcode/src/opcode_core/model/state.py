@@ -1,35 +1,63 @@
 """The state of a workflow: nothing but what its events say.
 
 `WorkflowState.apply` is the only thing that changes a state: live, when a workflow is read back, and in tests. It asks
-nobody for anything, so the same events always give the same state.
+nobody for anything, so the same events always give the same state. What each event changes stands in `changes`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
-from opcode_core.model import events
+from opcode_core.model.changes import CHANGES
+from opcode_core.model.decisions import Decision, DecisionStatus
 from opcode_core.model.events import Event
+from opcode_core.model.signals import WaitingSignal
 
 SETTLED = frozenset({"completed", "failed", "skipped"})
 FINISHED = frozenset({"completed", "failed", "cancelled"})
+STOPPED = FINISHED | {"suspended"}
+"""The statuses in which a workflow waits for somebody, or for nobody any more."""
 
 
 class StepState:
     """One step of one workflow.
 
     Attributes:
-        status: pending, running, completed, failed or skipped.
+        status: pending, running, suspended, completed, failed or skipped.
         output: What it gave; None until there is something.
         error: `{code, message, details?}` of the last failure; None when there is none.
         attempts: How often it was tried.
         started_at: When it was first tried, in microseconds since 1970; None if never.
+        attempt_at: When the present attempt began, likewise.
         ended_at: When it settled, likewise.
         size: About how many bytes of JSON the output has.
+        waits_for: What a suspended step waits for: `decision`, `signal`, `child`, `nested`, `interrupted`, `timeout`.
+        handled: Whether its fallback stands in for it.
+        final: Whether it failed because the workflow was to fail, which nothing handles.
+        records: What it computed once in this attempt, by name; None for nothing.
+        due: When its pause or wait is over, in microseconds since 1970; None without one.
+        retry_at: When its next attempt is due, likewise.
+        recoveries: How often the process ended while it ran.
+        decision: The id of the decision it asks for or asked for last.
+        replacement: The parameters a `retry` signal gave; None for those of the definition.
     """
 
-    __slots__ = ("_view", "attempts", "ended_at", "error", "output", "size", "started_at", "status")
+    __slots__ = (
+        *(
+            "_view",
+            "attempt_at",
+            "attempts",
+            "decision",
+            "due",
+            "ended_at",
+            "error",
+            "final",
+            "handled",
+        ),
+        *("output", "records", "recoveries", "replacement", "retry_at"),
+        *("size", "started_at", "status", "waits_for"),
+    )
 
     def __init__(self) -> None:
         self.status = "pending"
@@ -37,8 +65,18 @@ class StepState:
         self.error: dict[str, Any] | None = None
         self.attempts = 0
         self.started_at: int | None = None
+        self.attempt_at: int | None = None
         self.ended_at: int | None = None
         self.size = 0
+        self.waits_for: str | None = None
+        self.handled = False
+        self.final = False
+        self.records: dict[str, Any] | None = None
+        self.due: int | None = None
+        self.retry_at: int | None = None
+        self.recoveries = 0
+        self.decision: str | None = None
+        self.replacement: dict[str, Any] | None = None
         self._view: dict[str, Any] | None = None
 
     @property
@@ -62,6 +100,10 @@ class StepState:
 class WorkflowState:
     """One workflow, folded from its events.
 
+    Beside what an answer shows it has what the engine goes by: decisions by id, signals that wait (`inbox`), the
+    children its steps started, whose child it is, since when its time counts (`allowance_from`), and `touched`: the
+    decisions that the last event changed. Times are microseconds since 1970.
+
     Args:
         workflow_id: The workflow.
     """
@@ -76,6 +118,7 @@ class WorkflowState:
         self.idempotency_key: str | None = None
         self.working_directory = ""
         self.inputs: dict[str, Any] = {}
+        self.input_sources: dict[str, frozenset[str]] = {}
         self.context: dict[str, Any] = {}
         self.output: Any = None
         self.output_size = 0
@@ -83,13 +126,69 @@ class WorkflowState:
         self.created_at = 0
         self.completed_at: int | None = None
         self.steps: dict[str, StepState] = {}
+        self.decisions: dict[str, Decision] = {}
+        self.inbox: list[WaitingSignal] = []
+        self.children: dict[str, str] = {}
+        self.parent: tuple[str, str] | None = None
+        self.depth = 0
+        self.allowance_from = 0
+        self.suspended_at: int | None = None
+        self.suspended_micros = 0
+        self.timed_out = False
+        self.has_nested = False
+        self.hooks: tuple[str, ...] = ()
+        self.touched: list[Decision] = []
 
     def step(self, step_id: str) -> StepState:
         """The state of a step; a new one if it has none yet."""
         state = self.steps.get(step_id)
         if state is None:
             state = self.steps[step_id] = StepState()
+            self.has_nested = self.has_nested or "." in step_id
         return state
+
+    def nested_in(self, step_id: str) -> list[str]:
+        """The ids of the steps nested in a step, as far as they have a state."""
+        prefix = step_id + "."
+        return (
+            [other for other in self.steps if other.startswith(prefix)] if self.has_nested else []
+        )
+
+    def around(self, step_id: str) -> list[str]:
+        """The ids of the steps a step is nested in, as far as they have a state; the outermost first."""
+        return sorted((other for other in self.steps if step_id.startswith(other + ".")), key=len)
+
+    def pending_decisions(self) -> Iterator[Decision]:
+        """The decisions nobody has made yet, in the order they were asked."""
+        return (one for one in self.decisions.values() if one.status == "pending")
+
+    def decision_of(self, step_id: str) -> Decision | None:
+        """The decision a step asks for, or asked for last."""
+        step = self.steps.get(step_id)
+        return None if step is None or step.decision is None else self.decisions[step.decision]
+
+    def close_decision(
+        self,
+        decision: Decision,
+        status: DecisionStatus,
+        when: int,
+        answer: dict[str, Any] | None = None,
+    ) -> None:
+        """Let a decision be pending no more; called by the fold only."""
+        decision.close(status, when, answer)
+        self.touched.append(decision)
+
+    def withdraw_decision(self, step_id: str, when: int) -> None:
+        """Let nobody decide any more what a step asked for; called by the fold only."""
+        decision = self.decision_of(step_id)
+        if decision is not None and decision.status == "pending":
+            self.close_decision(decision, "cancelled", when)
+
+    def wakes_at(self) -> int | None:
+        """When a deadline of what it waits for passes, in microseconds since 1970; None for never."""
+        deadlines = [one.timeout_at for one in self.pending_decisions()]
+        deadlines += [step.due for step in self.steps.values() if step.status == "suspended"]
+        return min((when for when in deadlines if when is not None), default=None)
 
     def apply(self, event: Event) -> None:
         """Fold one event into the state.
@@ -102,109 +201,8 @@ class WorkflowState:
                 f"event {event.sequence} of {self.workflow_id} does not follow {self.sequence}"
             )
         self.sequence = event.sequence
-        change = _CHANGES.get(event.event_type)
+        if self.touched:
+            self.touched = []
+        change = CHANGES.get(event.event_type)
         if change is not None:
             change(self, event)
-
-
-def _workflow_started(state: WorkflowState, event: Event) -> None:
-    payload = event.payload
-    state.status = "active"
-    state.template_name = payload["template_name"]
-    state.template_version = payload["template_version"]
-    state.agent_id = event.agent_id or ""
-    state.idempotency_key = payload.get("idempotency_key")
-    state.working_directory = payload["working_directory"]
-    state.inputs = payload["inputs"]
-    state.context = payload["context"]
-    state.created_at = event.timestamp
-
-
-def _workflow_completed(state: WorkflowState, event: Event) -> None:
-    state.status = "completed"
-    state.output = event.payload["output"]
-    state.output_size = event.size
-    state.completed_at = event.timestamp
-
-
-def _workflow_failed(state: WorkflowState, event: Event) -> None:
-    state.status = "failed"
-    state.error = event.payload["error"]
-    state.completed_at = event.timestamp
-
-
-def _workflow_cancelled(state: WorkflowState, event: Event) -> None:
-    state.status = "cancelled"
-    state.completed_at = event.timestamp
-
-
-def _step_started(state: WorkflowState, event: Event) -> None:
-    step = state.step(event.step_id or "")
-    step.status = "running"
-    step.attempts = 1
-    step.started_at = event.timestamp
-    step.changed()
-
-
-def _step_retry_attempt(state: WorkflowState, event: Event) -> None:
-    step = state.step(event.step_id or "")
-    step.attempts = event.payload["attempt"]
-
-
-def _step_completed(state: WorkflowState, event: Event) -> None:
-    step = state.step(event.step_id or "")
-    step.status = "completed"
-    step.output = event.payload["output"]
-    step.error = None
-    step.size = event.size
-    step.ended_at = event.timestamp
-    step.changed()
-
-
-def _step_fallback(state: WorkflowState, event: Event) -> None:
-    """The fallback of a failed step has completed: its output is the failed step's too."""
-    spare = state.step(event.payload["fallback_step"])
-    step = state.step(event.step_id or "")
-    step.output = spare.output
-    step.size = spare.size
-    step.changed()
-
-
-def _step_failed(state: WorkflowState, event: Event) -> None:
-    step = state.step(event.step_id or "")
-    step.status = "failed"
-    step.error = event.payload["error"]
-    step.ended_at = event.timestamp
-    step.changed()
-
-
-def _step_skipped(state: WorkflowState, event: Event) -> None:
-    step = state.step(event.step_id or "")
-    step.status = "skipped"
-    step.ended_at = event.timestamp
-    step.changed()
-
-
-def _step_ignored(state: WorkflowState, event: Event) -> None:
-    step = state.step(event.step_id or "")
-    step.status = "skipped"
-    step.error = event.payload["error"]
-    step.output = {"ignored": True, "error": step.error}
-    step.size = event.size
-    step.ended_at = event.timestamp
-    step.changed()
-
-
-_CHANGES: dict[str, Callable[[WorkflowState, Event], None]] = {
-    events.WORKFLOW_STARTED: _workflow_started,
-    events.WORKFLOW_COMPLETED: _workflow_completed,
-    events.WORKFLOW_FAILED: _workflow_failed,
-    events.WORKFLOW_CANCELLED: _workflow_cancelled,
-    events.STEP_STARTED: _step_started,
-    events.STEP_RETRY_ATTEMPT: _step_retry_attempt,
-    events.STEP_COMPLETED: _step_completed,
-    events.STEP_FAILED: _step_failed,
-    events.STEP_SKIPPED: _step_skipped,
-    events.STEP_IGNORED: _step_ignored,
-    events.STEP_FALLBACK: _step_fallback,
-}

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from opcode_core.errors import LimitExceededError, OpcodeError
+from opcode_core.fields import Field
 from opcode_core.jsonio import MAX_DEPTH, type_name, write_json
-from opcode_core.model.definition import Plan, StepList
+from opcode_core.model.definition import Plan
 from opcode_core.model.problems import Problem, pointer
-from opcode_core.plan.fields import Field, check_object
-from opcode_core.plan.order import Order, RawStep, SettledBefore
+from opcode_core.plan.fields import check_object
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.references import References
 from opcode_core.plan.schemas import compile_schema
-from opcode_core.plan.steps import StepCompiler
-from opcode_core.plan.visibility import AllSettled, Place, declared_inputs
+from opcode_core.plan.steps import StepCompiler, step_ids
+from opcode_core.plan.triggers import check_triggers
+from opcode_core.plan.visibility import WORKFLOW_FIELDS, AllSettled, Place, declared_inputs
 from opcode_core.plugins.registry import Registry
 from opcode_core.references.tree import Node
 
@@ -34,14 +35,6 @@ _FIELDS = {
     "output": Field("any"),
     "schedule": Field("string", choices=("level", "dataflow")),
 }
-_NOT_YET = {
-    "timeout": (),
-    "on_timeout": (),
-    "on_complete": (),
-    "on_error": (),
-    "schedule": ("level",),
-}
-_NOT_YET_IN_STEP = {"on_interrupt": ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +85,7 @@ def diagnose(
     )
     check_inputs = compile_schema(input_schema, inputs_found)
     check_output = compile_schema(output_schema, outputs_found)
-    if triggers:
-        trigger_found.add(
-            "",
-            "INVALID_VALUE",
-            "this version of OPCODE starts nothing by itself: leave `triggers` out",
-        )
+    check_triggers(triggers, trigger_found)
     problems = Problems()
     too_large = _too_large(definition)
     if too_large is not None:
@@ -161,45 +149,38 @@ def _compile(
         )
         return None
     good = check_object(definition, _FIELDS, "", problems)
-    _refuse_unavailable(good, "", _NOT_YET, problems)
     references = References(registry, problems)
     known_inputs = declared_inputs(input_schema, good.get("inputs", {}))
-    steps = StepList({}, (), {}, ())
-    raw_ids: frozenset[str] = frozenset()
-    if "steps" in good:
-        if not good["steps"]:
-            problems.add("/steps", "INVALID_VALUE", "a definition needs at least one step")
-        raw_ids = _ids(good["steps"])
-
-        def place(step: RawStep, order: Order) -> Place:
-            return Place(SettledBefore(step, raw_ids, order), inputs=known_inputs)
-
-        def unavailable(raw: Mapping[str, Any], at: str) -> None:
-            _refuse_unavailable(raw, at, _NOT_YET_IN_STEP, problems)
-
-        steps = StepCompiler(registry, references, problems, unavailable).compile(
-            good["steps"], "/steps", place
+    raw_steps = good.get("steps", [])
+    if "steps" in good and not raw_steps:
+        problems.add("/steps", "INVALID_VALUE", "a definition needs at least one step")
+    ids = step_ids(raw_steps)
+    everywhere = Place(AllSettled(ids), inputs=known_inputs, outer_ids=(ids,))
+    compiler = StepCompiler(registry, references, problems)
+    steps = compiler.compile(raw_steps, "/steps", everywhere)
+    hooks: dict[str, Any] = {
+        name: compiler.hook(
+            good[name], name, replace(everywhere, workflow=(*WORKFLOW_FIELDS, "error"))
         )
-    metadata = good.get("metadata", {})
-    name = metadata.get("name")
-    output_place = Place(AllSettled(raw_ids), inputs=known_inputs)
+        for name in ("on_complete", "on_error")
+        if name in good
+    }
+    name = good.get("metadata", {}).get("name")
     return {
         "steps": steps,
         "inputs": _inputs(good.get("inputs", {}), references),
         "context": good.get("context", {}),
         "name": name if isinstance(name, str) else None,
-        "output": references.compile(good["output"], "/output", output_place)
+        "output": references.compile(good["output"], "/output", everywhere)
         if "output" in good
         else None,
+        **{
+            member: good[member]
+            for member in ("timeout", "on_timeout", "schedule")
+            if member in good
+        },
+        **hooks,
     }
-
-
-def _ids(steps: list[Any]) -> frozenset[str]:
-    return frozenset(
-        step["id"]
-        for step in steps
-        if isinstance(step, Mapping) and isinstance(step.get("id"), str)
-    )
 
 
 def _inputs(inputs: Mapping[str, Any], references: References) -> dict[str, Node]:
@@ -210,16 +191,3 @@ def _inputs(inputs: Mapping[str, Any], references: References) -> dict[str, Node
         name: references.compile(value, pointer("/inputs", name), place)
         for name, value in inputs.items()
     }
-
-
-def _refuse_unavailable(
-    members: Mapping[str, Any], at: str, names: Mapping[str, tuple[str, ...]], problems: Problems
-) -> None:
-    """Refuse what this version knows but cannot carry out, rather than to ignore it."""
-    for name, carried_out in names.items():
-        if name in members and members[name] not in carried_out:
-            problems.add(
-                pointer(at, name),
-                "INVALID_VALUE",
-                f"this version of OPCODE cannot carry out `{name}`: leave it out",
-            )

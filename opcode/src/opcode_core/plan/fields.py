@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from opcode_core.durations import parse_duration
+from opcode_core.fields import Field, Kind
 from opcode_core.jsonio import type_name
 from opcode_core.model.problems import ProblemCode, pointer
 from opcode_core.plan.problems import Problems
 
-Kind = Literal["object", "array", "string", "integer", "boolean", "duration", "any"]
 _ARTICLES = {
     "object": "an object",
     "array": "an array",
@@ -20,25 +19,6 @@ _ARTICLES = {
     "boolean": "true or false",
     "duration": "a duration such as `30s`",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What a member of an object may be.
-
-    Attributes:
-        kind: Its JSON type; `duration` is a string that holds one.
-        required: Whether it must be there.
-        choices: The only texts it may be; empty for any.
-        least: The smallest integer it may be.
-        warn_above: An integer above this is odd, but allowed.
-    """
-
-    kind: Kind
-    required: bool = False
-    choices: tuple[str, ...] = ()
-    least: int | None = None
-    warn_above: int | None = None
 
 
 def check_object(
@@ -87,6 +67,9 @@ def check_member(value: Any, field: Field, at: str, problems: Problems) -> bool:
         return False
     if field.least is not None and value < field.least:
         problems.add(at, "INVALID_VALUE", f"{value} is too small: at least {field.least}")
+        return False
+    if field.most is not None and value > field.most:
+        problems.add(at, "LIMIT_EXCEEDED", f"{value} is too much: at most {field.most}")
         return False
     if field.warn_above is not None and value > field.warn_above:
         problems.add(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from opcode_core.model.problems import pointer
 from opcode_core.plan.graph import Ancestry, ancestry_of, find_cycles, levels_of
 from opcode_core.plan.problems import Problems
-from opcode_core.plan.visibility import dependency_fix
 from opcode_core.suggest import nearest
 
 
@@ -23,6 +23,7 @@ class RawStep:
         raw: Its members as written.
         good: Those of its members that are as they should be, durations as seconds.
         usable: Whether the id may be referred to.
+        outward: The fallback steps that steps nested in it name and that are not beside those.
         depends_on: The ids it depends on that exist.
     """
 
@@ -31,6 +32,7 @@ class RawStep:
     raw: Mapping[str, Any]
     good: dict[str, Any]
     usable: bool
+    outward: frozenset[str] = frozenset()
     depends_on: list[str] = field(default_factory=list)
 
     @property
@@ -40,6 +42,30 @@ class RawStep:
         if isinstance(handler, dict) and handler.get("strategy") == "fallback_step":
             return handler.get("fallback_step")
         return None
+
+    def fallbacks_among(self, ids: Container[str]) -> list[str]:
+        """The steps of its list that stand in for it, or for one nested in it."""
+        own = () if self.fallback is None else (self.fallback,)
+        named = dict.fromkeys([*own, *sorted(self.outward)])
+        return [name for name in named if name in ids and name != self.id]
+
+
+def outward_fallbacks(value: Any) -> frozenset[str]:
+    """The fallback steps named anywhere in a value that are not beside the step that names them.
+
+    Args:
+        value: A part of a definition: what is a list of steps in it only its step type knows, so every list counts.
+    """
+    if isinstance(value, Mapping):
+        found = frozenset().union(*map(outward_fallbacks, value.values()))
+        handler = value.get("on_error")
+        target = handler.get("fallback_step") if isinstance(handler, Mapping) else None
+        return found | {target} if isinstance(target, str) else found
+    if isinstance(value, list):
+        ids = {item.get("id") for item in value if isinstance(item, Mapping)} - {None}
+        beside = {name for name in ids if isinstance(name, str)}
+        return frozenset().union(*map(outward_fallbacks, value)) - beside
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +77,56 @@ class Order:
         fallbacks: Fallback step → the steps it stands in for.
         last: Ids nobody depends on, without fallback steps.
         ancestry: Who comes before whom; None when there is a cycle.
+        in_sequence: Whether the steps run one after the other, in the order of their list.
+        waits: Step → what it waits for, both without fallback steps.
     """
 
     levels: list[list[str]]
     fallbacks: dict[str, tuple[str, ...]]
     last: tuple[str, ...]
     ancestry: Ancestry | None
+    in_sequence: bool = False
+    waits: Mapping[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def spares(self) -> dict[str, tuple[str, ...]]:
+        """Step → the fallback steps that stand in for it, or for one inside it."""
+        found: dict[str, tuple[str, ...]] = {}
+        for spare, primaries in self.fallbacks.items():
+            for primary in primaries:
+                found[primary] = (*found.get(primary, ()), spare)
+        return found
 
 
-def order_steps(steps: Sequence[RawStep], problems: Problems) -> Order:
-    """Check `depends_on` and fallbacks of a list of steps and put them in order."""
+def order_steps(
+    steps: Sequence[RawStep],
+    problems: Problems,
+    *,
+    in_sequence: bool = False,
+    outer: Sequence[Collection[str]] = (),
+) -> Order:
+    """Check `depends_on` and fallbacks of a list of steps and put them in order.
+
+    Args:
+        steps: The steps.
+        problems: Where problems go.
+        in_sequence: Whether they run one after the other, as nested steps do.
+        outer: The ids of the lists around this one, where a fallback may be as well.
+    """
     by_id = {step.id: step for step in steps if step.usable}
     for step in steps:
         _check_dependencies(step, by_id, problems)
-        _check_fallback(step, by_id, problems)
+        _check_fallback(step, by_id, outer, problems)
     fallbacks: dict[str, tuple[str, ...]] = {}
-    for step in steps:
-        if step.usable and step.fallback in by_id and step.fallback != step.id:
-            target = str(step.fallback)
+    for step in by_id.values():
+        for target in step.fallbacks_among(by_id):
             fallbacks[target] = (*fallbacks.get(target, ()), step.id)
     edges = {step.id: _waits(step, by_id, fallbacks) for step in by_id.values()}
+    if in_sequence:
+        walk = [node for node in by_id if node not in fallbacks]
+        for before, node in pairwise(walk):
+            if before not in edges[node]:
+                edges[node].append(before)
     cycles = find_cycles(edges)
     for cycle in cycles:
         problems.add(
@@ -79,7 +135,7 @@ def order_steps(steps: Sequence[RawStep], problems: Problems) -> Order:
             f"these steps wait for each other: {' -> '.join(cycle)}",
         )
     if cycles:
-        return Order([], fallbacks, (), None)
+        return Order([], fallbacks, (), None, in_sequence)
     ancestry = ancestry_of(edges, levels_of(edges))
     walked = {
         node: _without_fallbacks(edges[node], fallbacks) for node in by_id if node not in fallbacks
@@ -88,7 +144,9 @@ def order_steps(steps: Sequence[RawStep], problems: Problems) -> Order:
         other for node in walked for other in _without_fallbacks(by_id[node].depends_on, fallbacks)
     }
     last = tuple(node for node in walked if node not in needed)
-    return Order(levels_of(walked), fallbacks, last, ancestry)
+    if in_sequence:
+        last = tuple(walked)[-1:]
+    return Order(levels_of(walked), fallbacks, last, ancestry, in_sequence, walked)
 
 
 def _place_of(cycle: Sequence[RawStep]) -> str:
@@ -96,8 +154,8 @@ def _place_of(cycle: Sequence[RawStep]) -> str:
     step = next((one for one in cycle if "depends_on" in one.raw), None)
     if step is not None:
         return pointer(step.at, "depends_on")
-    step = next(one for one in cycle if one.fallback is not None)
-    return pointer(step.at, "on_error", "fallback_step")
+    step = next((one for one in cycle if one.fallback is not None), None)
+    return cycle[0].at if step is None else pointer(step.at, "on_error", "fallback_step")
 
 
 def _waits(
@@ -105,10 +163,12 @@ def _waits(
 ) -> list[str]:
     """What a step waits for: a fallback for what it stands in for, and that for what its fallback needs."""
     primaries = fallbacks.get(step.id, ())
-    spare = by_id.get(step.fallback or "")
-    needed: list[str] = []
-    if spare is not None and spare is not step:
-        needed = [one for one in spare.depends_on if one not in fallbacks.get(spare.id, ())]
+    needed = [
+        one
+        for spare in step.fallbacks_among(by_id)
+        for one in by_id[spare].depends_on
+        if one not in fallbacks.get(spare, ())
+    ]
     return list(dict.fromkeys([*step.depends_on, *primaries, *needed]))
 
 
@@ -163,7 +223,12 @@ def _check_dependencies(step: RawStep, by_id: Mapping[str, RawStep], problems: P
             seen.add(target)
 
 
-def _check_fallback(step: RawStep, by_id: Mapping[str, RawStep], problems: Problems) -> None:
+def _check_fallback(
+    step: RawStep,
+    by_id: Mapping[str, RawStep],
+    outer: Sequence[Collection[str]],
+    problems: Problems,
+) -> None:
     handler = step.good.get("on_error")
     if not isinstance(handler, dict) or handler.get("strategy") != "fallback_step":
         return
@@ -177,58 +242,19 @@ def _check_fallback(step: RawStep, by_id: Mapping[str, RawStep], problems: Probl
         )
     elif target == step.id:
         problems.add(at, "INVALID_VALUE", "a step cannot be its own fallback")
-    elif target not in by_id:
+    elif target not in by_id and not any(target in ids for ids in outer):
         meant = (
             None
             if problems.full
-            else nearest(target, (other for other in by_id if other != step.id))
+            else nearest(
+                target, (other for ids in (by_id, *outer) for other in ids if other != step.id)
+            )
         )
+        where = "in this list of steps" + (" or in one around it" if outer else "")
         problems.add(
             at,
             "UNKNOWN_STEP",
-            f"there is no step `{target}` in this list of steps",
+            f"there is no step `{target}` {where}",
             hint=f"did you mean `{meant}`?" if meant else None,
             fix=[{"op": "replace", "path": at, "value": meant}] if meant else None,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class SettledBefore:
-    """The steps that are certain to be settled before one step of a list begins.
-
-    Attributes:
-        step: That step.
-        ids: All ids of its list.
-        order: The order of its list.
-    """
-
-    step: RawStep
-    ids: frozenset[str]
-    order: Order
-
-    def names(self) -> Collection[str]:
-        """The ids of all steps of the list."""
-        return self.ids
-
-    def is_settled(self, step_id: str) -> bool:
-        """Whether the step is an ancestor, or stands in for one."""
-        ancestry = self.order.ancestry
-        if ancestry is None or not self.step.usable:
-            return True  # the cycle, or the id, is reported: what follows from it is not
-        if ancestry.certain(step_id, self.step.id):
-            return True
-        primaries = self.order.fallbacks.get(step_id, ())
-        return bool(primaries) and all(
-            ancestry.certain(primary, self.step.id) for primary in primaries
-        )
-
-    def why_not(self, step_id: str) -> tuple[str, str | None, list[dict[str, Any]] | None]:
-        """Message, hint and fix for a step that is not certain to be settled."""
-        if step_id == self.step.id:
-            return "a step cannot read itself", None, None
-        ancestry = self.order.ancestry
-        if ancestry is not None and ancestry.certain(self.step.id, step_id):
-            return f"step `{step_id}` runs after this one, because it depends on it", None, None
-        message = f"step `{step_id}` is not certain to be settled before this step begins"
-        fix = dependency_fix(self.step.at, "depends_on" in self.step.raw, step_id)
-        return message, f"add `{step_id}` to `depends_on`", fix

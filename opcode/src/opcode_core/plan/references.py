@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opcode_core.expressions import Expression, ExpressionEngine, ExpressionSyntaxError
+from opcode_core.fields import Field
 from opcode_core.logs import logger
 from opcode_core.model.problems import pointer
+from opcode_core.plan.fields import check_member
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.visibility import Place
 from opcode_core.plugins.registry import Registry
@@ -57,19 +59,33 @@ class References:
         return tree.Literal(value)
 
     def expression(
-        self, source: str, at: str, place: Place, engine: str = "cel"
+        self, source: Any, at: str, place: Place, engine: str | Sequence[str] = "cel"
     ) -> Expression | None:
         """Compile an expression that stands by itself; one wrapped in `${{ }}` means its inside.
+
+        Args:
+            source: Its text, or `{"<engine>": text}` to choose a language.
+            at: Where it stands, as a JSON Pointer.
+            place: What it may refer to.
+            engine: The language of a text; of several, the first in which it compiles.
 
         Returns:
             None when it does not compile, which is reported.
         """
+        if isinstance(source, Mapping) and len(source) == 1:
+            name, source = next(iter(source.items()))
+            engine, at = name, pointer(at, name)
+        if not check_member(source, Field("string"), at, self._problems):
+            return None
         inside = self._unwrapped(source, at)
-        return (
-            None
-            if inside is None
-            else self._expression(inside, at, place, engine, inside_braces=inside != source)
-        )
+        if inside is None:
+            return None
+        braces = inside != source
+        names = [engine] if isinstance(engine, str) else list(engine)
+        for name in names:
+            if isinstance(self._compile(inside, name, inside_braces=braces), Expression):
+                return self._expression(inside, at, place, name, inside_braces=braces)
+        return self._expression(inside, at, place, names[0], inside_braces=braces)
 
     def action_expression(
         self, source: str, at: str, place: Place, engine: str, extra: Mapping[str, str]

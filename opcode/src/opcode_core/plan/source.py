@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from opcode_core.actions import Action
 from opcode_core.binding import BoundAction
 from opcode_core.errors import ActionUnavailableError
 from opcode_core.expressions import Expression
+from opcode_core.fields import Field
 from opcode_core.logs import logger
+from opcode_core.model.definition import StepList
 from opcode_core.model.problems import Problem, pointer
+from opcode_core.plan.fields import check_object
 from opcode_core.plan.order import RawStep
 from opcode_core.plan.params import ParamsSource, check_params
 from opcode_core.plan.problems import Problems
@@ -23,6 +26,14 @@ from opcode_core.references.tree import Node, Object, is_quick
 from opcode_core.suggest import nearest
 
 
+class CompileNested(Protocol):
+    """Compiles a list of nested steps (`StepCompiler.nested`)."""
+
+    def __call__(self, value: Any, at: str, around: Place, *, in_loop: bool) -> StepList | None:
+        """Compile what stands at a pointer; None when something is wrong with it, which is reported."""
+        ...
+
+
 class DefinedStep:
     """A step while it is planned (`StepSource`).
 
@@ -32,6 +43,7 @@ class DefinedStep:
         registry: Where actions are found.
         references: Compiles values and expressions.
         problems: Where problems go.
+        nested: Compiles lists of nested steps.
     """
 
     def __init__(
@@ -41,6 +53,7 @@ class DefinedStep:
         registry: Registry,
         references: References,
         problems: Problems,
+        nested: CompileNested,
     ) -> None:
         self.id = step.id
         self.pointer = step.at
@@ -50,6 +63,7 @@ class DefinedStep:
         self._registry = registry
         self._references = references
         self._problems = problems
+        self._nested = nested
 
     def report(self, problem: Problem) -> None:
         """Report a problem; an error refuses the definition."""
@@ -59,11 +73,27 @@ class DefinedStep:
         """Compile a value that may hold references."""
         return self._references.compile(value, pointer(self.pointer, *path), self._place)
 
-    def expression(self, source: str, *path: str | int, engine: str = "cel") -> Expression | None:
+    def members(self, fields: Mapping[str, Field], *path: str | int) -> dict[str, Any]:
+        """Check the object at `path` member by member; give those that are as they should be."""
+        value: Any = self.raw
+        for segment in path:
+            value = value.get(segment, {}) if isinstance(value, Mapping) else value[int(segment)]
+        return check_object(value, fields, pointer(self.pointer, *path), self._problems)
+
+    def expression(
+        self,
+        source: Any,
+        *path: str | int,
+        engine: str | Sequence[str] = "cel",
+        in_loop: bool = False,
+    ) -> Expression | None:
         """Compile an expression; None when it does not compile, which is reported."""
-        return self._references.expression(
-            source, pointer(self.pointer, *path), self._place, engine
-        )
+        place = replace(self._place, loops=self._place.loops + in_loop)
+        return self._references.expression(source, pointer(self.pointer, *path), place, engine)
+
+    def steps(self, value: Any, *path: str | int, in_loop: bool = False) -> StepList | None:
+        """Compile a list of nested steps; None when something is wrong with them, which is reported."""
+        return self._nested(value, pointer(self.pointer, *path), self._place, in_loop=in_loop)
 
     def action(self) -> BoundAction | None:
         """The action that `action` and `params` name; None when it cannot be used, which is reported."""

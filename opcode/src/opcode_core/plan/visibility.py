@@ -16,13 +16,18 @@ WORKFLOW_FIELDS = (
     *("run_id", "name", "template_name", "template_version"),
     *("agent_id", "started_at", "status"),
 )
+LOOP_FIELDS = ("item", "index", "parent", "last")
 
 
 class SettledSteps(Protocol):
     """The steps a place can see."""
 
     def names(self) -> Collection[str]:
-        """The ids of all steps that could be meant."""
+        """The ids of all steps that could be meant: for hints."""
+        ...
+
+    def knows(self, step_id: str) -> bool:
+        """Whether such a step could be meant."""
         ...
 
     def is_settled(self, step_id: str) -> bool:
@@ -44,6 +49,10 @@ class AllSettled:
         """The ids of all steps."""
         return self.ids
 
+    def knows(self, step_id: str) -> bool:
+        """Whether there is such a step."""
+        return step_id in self.ids
+
     def is_settled(self, step_id: str) -> bool:  # noqa: ARG002 - all are
         """True."""
         return True
@@ -54,6 +63,32 @@ class AllSettled:
 
 
 @dataclass(frozen=True, slots=True)
+class Nested:
+    """What a nested step can see: the steps before it in its own list, then what the step around it can see."""
+
+    own: SettledSteps
+    outer: SettledSteps
+
+    def names(self) -> Collection[str]:
+        """The ids of all steps that could be meant."""
+        return {*self.own.names(), *self.outer.names()}
+
+    def knows(self, step_id: str) -> bool:
+        """Whether such a step could be meant."""
+        return self.own.knows(step_id) or self.outer.knows(step_id)
+
+    def is_settled(self, step_id: str) -> bool:
+        """Whether the nearest step of this name that comes before is certain to be settled."""
+        if self.own.knows(step_id) and self.own.is_settled(step_id):
+            return True
+        return self.outer.knows(step_id) and self.outer.is_settled(step_id)
+
+    def why_not(self, step_id: str) -> tuple[str, str | None, list[dict[str, Any]] | None]:
+        """Message, hint and fix."""
+        return (self.own if self.own.knows(step_id) else self.outer).why_not(step_id)
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a value stands, as far as its references are concerned.
 
@@ -61,14 +96,20 @@ class Place:
         steps: The steps it can see.
         namespaces: The namespaces that can be read there.
         inputs: The only inputs there are, when the input schema says so; None when there may be others.
-        in_loop: Whether there is a loop around.
+        loops: How many loops there are around it.
+        depth: How many steps it is nested in.
+        outer_ids: The ids of the lists around it, the nearest first.
+        workflow: What `workflow` has.
         secrets: Whether secrets may stand there.
     """
 
     steps: SettledSteps
     namespaces: tuple[str, ...] = NAMESPACES
     inputs: tuple[str, ...] | None = None
-    in_loop: bool = False
+    loops: int = 0
+    depth: int = 0
+    outer_ids: tuple[frozenset[str], ...] = ()
+    workflow: tuple[str, ...] = WORKFLOW_FIELDS
     secrets: bool = False
 
     def check(self, path: ReadPath, at: str, problems: Problems) -> bool:
@@ -95,18 +136,30 @@ class Place:
         elif namespace == "steps" and len(path) > 1:
             self._check_step(str(path[1]), at, problems)
         elif namespace == "workflow" and len(path) > 1:
-            _check_known("workflow", str(path[1]), WORKFLOW_FIELDS, at, problems)
+            _check_known("workflow", str(path[1]), self.workflow, at, problems)
         elif namespace == "inputs" and len(path) > 1 and self.inputs is not None:
             _check_known("inputs", str(path[1]), self.inputs, at, problems)
         return problems.count == before
 
     def _check_loop(self, path: ReadPath, at: str, problems: Problems) -> None:
-        if not self.in_loop:
+        if not self.loops:
             problems.add(
                 at,
                 "UNKNOWN_REFERENCE",
                 f"`{path_text(path)}`: `{path[0]}` exists only inside a loop",
             )
+            return
+        for depth, name in enumerate(path[1:], 1):
+            if name != "parent":
+                _check_known(str(path[0]), str(name), LOOP_FIELDS, at, problems)
+                return
+            if depth >= self.loops:
+                problems.add(
+                    at,
+                    "UNKNOWN_REFERENCE",
+                    f"`{path_text(path)}`: there are only {self.loops} loops around this place",
+                )
+                return
 
     def _check_secret(self, path: ReadPath, at: str, problems: Problems) -> None:
         if not self.secrets:
@@ -127,10 +180,9 @@ class Place:
             )
 
     def _check_step(self, step_id: str, at: str, problems: Problems) -> None:
-        names = self.steps.names()
-        known = step_id if step_id in names else step_id.partition(".")[0]
-        if known not in names:
-            meant = None if problems.full else nearest(step_id, names)
+        known = step_id if self.steps.knows(step_id) else step_id.partition(".")[0]
+        if not self.steps.knows(known):
+            meant = None if problems.full else nearest(step_id, self.steps.names())
             problems.add(
                 at,
                 "UNKNOWN_REFERENCE",

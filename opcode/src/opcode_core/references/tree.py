@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from opcode_core.actions import Segment
 from opcode_core.errors import VaultError
 from opcode_core.expressions import Expression
 from opcode_core.jsonio import read_json, write_json
@@ -114,15 +113,6 @@ class Text:
             for part in self.parts
         )
 
-    def segments(self, variables: Variables) -> tuple[Segment, ...]:
-        """The pieces of the text, each with where it came from."""
-        return tuple(
-            Segment(part, NO_SOURCES)
-            if isinstance(part, str)
-            else Segment(text_of(part.resolve(variables)), part.sources)
-            for part in self.parts
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Object:
@@ -190,41 +180,3 @@ def secret_paths(node: Node) -> list[Path]:
     else:
         return []
     return [path for inner in below for path in secret_paths(inner)]
-
-
-class TreeProvenance:
-    """Where the values of a resolved tree came from.
-
-    Args:
-        tree: The tree that was resolved.
-        variables: What it was resolved with.
-    """
-
-    __slots__ = ("_tree", "_variables")
-
-    def __init__(self, tree: Node, variables: Variables) -> None:
-        self._tree = tree
-        self._variables = variables
-
-    def sources(self, *path: str | int) -> frozenset[str]:
-        """The namespaces that wrote into the value at `path`, or below it; empty for a literal."""
-        return self._at(path).sources
-
-    def segments(self, *path: str | int) -> tuple[Segment, ...]:
-        """The pieces of the text at `path`, in order."""
-        node = self._at(path)
-        if isinstance(node, Text):
-            return node.segments(self._variables)
-        value: Any = self._tree.resolve(self._variables)
-        for segment in path:
-            value = value[segment]
-        return (Segment(text_of(value), node.sources),)
-
-    def _at(self, path: tuple[str | int, ...]) -> Node:
-        node = self._tree
-        for segment in path:
-            below = child(node, segment)
-            if below is None:
-                return node if not isinstance(node, (Object, Array)) else Literal(None)
-            node = below
-        return node

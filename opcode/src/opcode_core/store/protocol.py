@@ -38,6 +38,23 @@ class NewTemplate:
     created_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class UnfinishedWorkflow:
+    """A workflow that has not ended.
+
+    Attributes:
+        workflow_id: The workflow.
+        status: `active` or `suspended`.
+        wakes_at: When a deadline of what a suspended one waits for passes, in microseconds since 1970; None for never.
+        child_ended: Whether a workflow that it started has ended.
+    """
+
+    workflow_id: str
+    status: str
+    wakes_at: int | None
+    child_ended: bool
+
+
 class Journal(Protocol):
     """Takes events and stores them in groups."""
 
@@ -90,12 +107,16 @@ class Store(Protocol):
         """Events, oldest first; filters `workflow_id`, `event_type`, `step_id`, `since` (microseconds)."""
         ...
 
+    async def list_decisions(self, filters: dict[str, Any], limit: int, cursor: str | None) -> Page:
+        """Decisions, newest first; filters `workflow_id`, `status`, `target_agent`."""
+        ...
+
     async def list_templates(self, filters: dict[str, Any], limit: int, cursor: str | None) -> Page:
         """Template versions, newest first; filters `name`, `agent_id`."""
         ...
 
-    async def count_unfinished(self) -> int:
-        """How many workflows have neither ended nor are running in this process."""
+    async def list_unfinished(self) -> list[UnfinishedWorkflow]:
+        """The workflows that have not ended."""
         ...
 
     async def close(self) -> None:

@@ -1,14 +1,14 @@
-"""OPCODE's actions on the running workflow: `workflow.emit`, `workflow.log`, `workflow.fail`."""
+"""OPCODE's actions on the running workflow: `workflow.run`, `.context`, `.emit`, `.log`, `.fail`."""
 
 from __future__ import annotations
 
 from opcode_core import ActionRegistrar, hookimpl
 
-from opcode_action_workflow import emit, fail, log
+from opcode_action_workflow import context, emit, fail, log, run
 
 
 @hookimpl
 def opcode_register_actions(register: ActionRegistrar) -> None:
-    """Register the three actions."""
-    for each in (emit.emit, log.log, fail.fail):
+    """Register the five actions."""
+    for each in (run.run, context.context, emit.emit, log.log, fail.fail):
         register(each)

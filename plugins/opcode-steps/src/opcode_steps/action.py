@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from opcode_core import BoundAction, Effect, StepContext, StepSource, StepType
@@ -34,8 +35,19 @@ class ActionStep(StepType):
 
     @property
     def holds_slot(self) -> bool:
-        """A running action takes a place in the pool, except one that is over at once."""
-        return not self.in_place
+        """A running action takes a place in the pool, except one that is over at once, or waits for others."""
+        return not (self.in_place or self.bound.action.waits)
+
+    @property
+    def resumes(self) -> bool:
+        """Only an action that waits for others is called again to go on; what another did, nobody knows."""
+        return self.bound.action.waits
+
+    @property
+    def output_schema(self) -> Mapping[str, Any] | None:
+        """What the action declares."""
+        output = self.bound.action.output
+        return None if output is None else output.model_json_schema(by_alias=True)
 
     @property
     def in_place(self) -> bool:

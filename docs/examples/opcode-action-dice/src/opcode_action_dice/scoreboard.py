@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from opcode_core import Problem, StepContext, StepSource, StepType, ValidationError, pointer
+from opcode_core import (
+    NOT_NOW,
+    Problem,
+    StepContext,
+    StepSource,
+    StepType,
+    ValidationError,
+    pointer,
+)
 
 
 class Scoreboard(StepType):
@@ -32,15 +40,20 @@ class Scoreboard(StepType):
         return True
 
     def execute_now(self, step: StepContext) -> Any:
-        """Add up and compare."""
-        totals = {name: _sum(name, dice) for name, dice in step.resolve(self._players).items()}
-        best = max(totals.values())
-        leaders = [name for name, total in totals.items() if total == best]
-        return {"totals": totals, "winner": leaders[0] if len(leaders) == 1 else None}
+        """Add up and compare, unless the dice cannot be had at once."""
+        players = step.resolve_now(self._players)
+        return players if players is NOT_NOW else _compared(players)
 
     async def execute(self, step: StepContext) -> Any:
         """Do the same where the engine has to wait for something around the step."""
-        return self.execute_now(step)
+        return _compared(await step.resolve(self._players))
+
+
+def _compared(players: Mapping[str, Any]) -> dict[str, Any]:
+    totals = {name: _sum(name, dice) for name, dice in players.items()}
+    best = max(totals.values())
+    leaders = [name for name, total in totals.items() if total == best]
+    return {"totals": totals, "winner": leaders[0] if len(leaders) == 1 else None}
 
 
 def _sum(player: str, dice: Any) -> int:

@@ -14,17 +14,23 @@ from collections.abc import Callable
 from opcode_core.errors import StoreError
 from opcode_core.logs import logger
 from opcode_core.model import events
+from opcode_core.model.decisions import Decision
 from opcode_core.model.events import Event
 from opcode_core.model.state import WorkflowState
 from opcode_core.store.sqlite.database import Database
-from opcode_core.store.sqlite.views import WORKFLOW_COLUMNS, workflow_row
+from opcode_core.store.sqlite.views import (
+    UPSERT_DECISION,
+    UPSERT_WORKFLOW,
+    decision_row,
+    workflow_row,
+)
 
 EventRow = tuple[str, int, str, str | None, str | None, str | None, int]
 
 _STATUS_EVENTS = frozenset(
     {
-        *(events.WORKFLOW_STARTED, events.WORKFLOW_COMPLETED),
-        *(events.WORKFLOW_FAILED, events.WORKFLOW_CANCELLED),
+        *(events.WORKFLOW_STARTED, events.WORKFLOW_SUSPENDED, events.WORKFLOW_RESUMED),
+        *(events.WORKFLOW_COMPLETED, events.WORKFLOW_FAILED, events.WORKFLOW_CANCELLED),
     }
 )
 _COLUMNS = 7
@@ -35,10 +41,11 @@ _BLOCK = 64
 class _Group:
     """Events that will be stored together."""
 
-    __slots__ = ("changed", "rows", "waiting")
+    __slots__ = ("changed", "decisions", "rows", "waiting")
 
     def __init__(self) -> None:
         self.rows: list[EventRow] = []
+        self.decisions: dict[str, Decision] = {}
         self.changed: dict[str, WorkflowState] = {}
         self.waiting: list[asyncio.Future[None]] = []
 
@@ -77,6 +84,8 @@ class SqliteJournal:
         )
         if event.event_type in _STATUS_EVENTS:
             group.changed[event.workflow_id] = state
+        for decision in state.touched:
+            group.decisions[decision.id] = decision
         if not self._called:
             self._called = True
             asyncio.get_running_loop().call_soon(self._wake)
@@ -150,6 +159,11 @@ class SqliteJournal:
         waiting.rows = [row for row in waiting.rows if row[0] not in self._lost]
         for workflow_id in self._lost:
             waiting.changed.pop(workflow_id, None)
+        waiting.decisions = {
+            one: decision
+            for one, decision in waiting.decisions.items()
+            if decision.workflow_id not in self._lost
+        }
         if not waiting.rows:  # no commit will come for who waits for what was dropped
             group.waiting += waiting.waiting
             waiting.waiting = []
@@ -158,21 +172,19 @@ class SqliteJournal:
 def _insert(group: _Group) -> Callable[[sqlite3.Connection], None]:
     rows = group.rows
     changed = [workflow_row(state) for state in group.changed.values()]
+    decided = [decision_row(decision) for decision in group.decisions.values()]
 
     def run(connection: sqlite3.Connection) -> None:
         for position in range(0, len(rows), _BLOCK):
             block = rows[position : position + _BLOCK]
             connection.execute(_INSERTS[len(block)], [value for row in block for value in row])
         for row in changed:
-            connection.execute(_UPSERT, row)
+            connection.execute(UPSERT_WORKFLOW, row)
+        for row in decided:
+            connection.execute(UPSERT_DECISION, row)
 
     return run
 
 
 _ROW = f"({','.join('?' * _COLUMNS)})"
 _INSERTS = [f"INSERT INTO events VALUES {','.join([_ROW] * size)}" for size in range(_BLOCK + 1)]
-_UPSERT = (
-    f"INSERT INTO workflows ({', '.join(WORKFLOW_COLUMNS)}) VALUES ({', '.join('?' * len(WORKFLOW_COLUMNS))}) "
-    "ON CONFLICT (workflow_id) DO UPDATE SET status = excluded.status, completed_at = excluded.completed_at, "
-    "error = excluded.error"
-)

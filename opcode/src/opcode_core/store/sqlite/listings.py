@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from opcode_core.clock import iso_time
 from opcode_core.errors import ValidationError
 from opcode_core.jsonio import parse_json, read_json, write_json
 from opcode_core.model.answers import cut, cut_error
+from opcode_core.moments import iso_time
 from opcode_core.store.protocol import Page
 from opcode_core.store.sqlite import templates
 from opcode_core.store.sqlite.views import EVENT_COLUMNS
@@ -98,6 +98,7 @@ def _workflow(row: Row) -> dict[str, Any]:
         created_at,
         completed_at,
         error,
+        parent_workflow_id,
     ) = row
     shown = {
         "workflow_id": workflow_id,
@@ -108,6 +109,8 @@ def _workflow(row: Row) -> dict[str, Any]:
         "created_at": iso_time(created_at),
         "started_at": iso_time(created_at),
     }
+    if parent_workflow_id is not None:
+        shown["parent_workflow_id"] = parent_workflow_id
     if completed_at is not None:
         shown["completed_at"] = iso_time(completed_at)
     if error is not None:
@@ -133,10 +136,16 @@ def _event(row: Row) -> dict[str, Any]:
     return shown
 
 
+def _decision(row: Row) -> dict[str, Any]:
+    shown: dict[str, Any] = read_json(row[0])
+    return {**shown, "context": cut(shown["context"], len(row[0].encode("utf-8")))}
+
+
 WORKFLOWS = Listing(
     table="workflows",
     columns=(
-        "workflow_id, template_name, template_version, status, agent_id, created_at, completed_at, error"
+        "workflow_id, template_name, template_version, status, agent_id, created_at, completed_at, error, "
+        "parent_workflow_id"
     ),
     conditions={
         "status": "status = ?",
@@ -160,6 +169,18 @@ EVENTS = Listing(
     key=("workflow_id", "sequence"),
     descending=False,
     show=_event,
+)
+DECISIONS = Listing(
+    table="decisions",
+    columns="decision",
+    conditions={
+        "workflow_id": "workflow_id = ?",
+        "status": "status = ?",
+        "target_agent": "target_agent = ?",
+    },
+    key=("created_at", "id"),
+    descending=True,
+    show=_decision,
 )
 TEMPLATES = Listing(
     table="templates",

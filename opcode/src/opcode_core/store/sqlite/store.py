@@ -11,7 +11,7 @@ from typing import Any, Literal
 from opcode_core.errors import StoreError
 from opcode_core.model.definition import TemplateVersion
 from opcode_core.model.state import WorkflowState
-from opcode_core.store.protocol import NewTemplate, Page
+from opcode_core.store.protocol import NewTemplate, Page, UnfinishedWorkflow
 from opcode_core.store.sqlite import listings, templates
 from opcode_core.store.sqlite.database import Database, open_database
 from opcode_core.store.sqlite.journal import SqliteJournal
@@ -64,6 +64,10 @@ class SqliteStore:
         """Template versions, newest first."""
         return await self._list(listings.TEMPLATES, filters, limit, cursor)
 
+    async def list_decisions(self, filters: dict[str, Any], limit: int, cursor: str | None) -> Page:
+        """Decisions, newest first."""
+        return await self._list(listings.DECISIONS, filters, limit, cursor)
+
     async def _list(
         self, listing: listings.Listing, filters: dict[str, Any], limit: int, cursor: str | None
     ) -> Page:
@@ -71,12 +75,17 @@ class SqliteStore:
             await self._database.read(*listing.statement(filters, limit, cursor)), limit
         )
 
-    async def count_unfinished(self) -> int:
-        """How many workflows have not ended, as the log has it."""
+    async def list_unfinished(self) -> list[UnfinishedWorkflow]:
+        """The workflows that have not ended, as the log has it."""
         rows = await self._database.read(
-            "SELECT count(*) FROM workflows WHERE status IN ('active', 'suspended')"
+            "SELECT workflow_id, status, wakes_at, EXISTS (SELECT 1 FROM workflows AS child WHERE "
+            "child.parent_workflow_id = workflows.workflow_id AND child.status NOT IN ('active', 'suspended')) "
+            "FROM workflows WHERE status IN ('active', 'suspended')"
         )
-        return int(rows[0][0])
+        return [
+            UnfinishedWorkflow(workflow_id, status, wakes_at, bool(child_ended))
+            for workflow_id, status, wakes_at, child_ended in rows
+        ]
 
     async def close(self) -> None:
         """Store what was taken, close, and let another process have the database."""

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from opcode_core.clock import iso_time
 from opcode_core.jsonio import compact_json, read_json
 from opcode_core.model.definition import TemplateVersion
+from opcode_core.moments import iso_time
 from opcode_core.store.protocol import NewTemplate
 
 COLUMNS = "name, number, definition, input_schema, output_schema, triggers, description, agent_id, created_at"

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from opcode_core.jsonio import compact_json, read_json
+from opcode_core.model.decisions import Decision
 from opcode_core.model.events import Event
 from opcode_core.model.state import WorkflowState
 
@@ -22,6 +23,11 @@ WORKFLOW_COLUMNS = (
     "created_at",
     "completed_at",
     "error",
+    "parent_workflow_id",
+    "wakes_at",
+)
+DECISION_COLUMNS = (
+    *("id", "workflow_id", "step_id", "status", "target_agent", "created_at", "decision"),
 )
 
 
@@ -37,6 +43,21 @@ def workflow_row(state: WorkflowState) -> tuple[Any, ...]:
         state.created_at,
         state.completed_at,
         None if state.error is None else compact_json(state.error),
+        None if state.parent is None else state.parent[0],
+        state.wakes_at() if state.status == "suspended" else None,
+    )
+
+
+def decision_row(decision: Decision) -> tuple[Any, ...]:
+    """The row of a decision, in the order of `DECISION_COLUMNS`."""
+    return (
+        decision.id,
+        decision.workflow_id,
+        decision.step_id,
+        decision.status,
+        decision.target_agent,
+        decision.created_at,
+        compact_json(decision.to_json()),
     )
 
 
@@ -66,15 +87,28 @@ def rebuild(connection: sqlite3.Connection) -> int:
         How many workflows there are.
     """
     connection.execute("DELETE FROM workflows")
-    marks = ", ".join("?" * len(WORKFLOW_COLUMNS))
+    connection.execute("DELETE FROM decisions")
     count = 0
     for state in _all_states(connection):
-        connection.execute(
-            f"INSERT INTO workflows ({', '.join(WORKFLOW_COLUMNS)}) VALUES ({marks})",
-            workflow_row(state),
-        )
+        connection.execute(UPSERT_WORKFLOW, workflow_row(state))
+        for decision in state.decisions.values():
+            connection.execute(UPSERT_DECISION, decision_row(decision))
         count += 1
     return count
+
+
+def _upsert(table: str, columns: tuple[str, ...], key: str, changing: tuple[str, ...]) -> str:
+    changes = ", ".join(f"{column} = excluded.{column}" for column in changing)
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
+        f"ON CONFLICT ({key}) DO UPDATE SET {changes}"
+    )
+
+
+UPSERT_WORKFLOW = _upsert(
+    "workflows", WORKFLOW_COLUMNS, "workflow_id", ("status", "completed_at", "error", "wakes_at")
+)
+UPSERT_DECISION = _upsert("decisions", DECISION_COLUMNS, "id", ("status", "decision"))
 
 
 def _all_states(connection: sqlite3.Connection) -> Iterator[WorkflowState]:

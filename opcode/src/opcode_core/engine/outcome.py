@@ -1,0 +1,120 @@
+"""What becomes of a step: the events that say it has begun, completed, failed or was passed over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opcode_core.actions import Output
+from opcode_core.engine.failures import StepFailedError, final_error, is_final
+from opcode_core.engine.frames import Frame
+from opcode_core.engine.workflow import MAX_EVENTS, WorkflowRun
+from opcode_core.errors import ExecutionError, LimitExceededError, OpcodeError
+from opcode_core.jsonio import read_json, write_json
+from opcode_core.model import events
+from opcode_core.model.definition import PlannedStep
+from opcode_core.model.state import SETTLED
+
+MAX_OUTPUT_BYTES = 32 << 20
+"""How large the output of a step may be, as JSON."""
+
+_ROOM = 32
+"""How many levels an output leaves for what it is wrapped in: events, the workflow's output, answers."""
+
+
+class Outcomes:
+    """Records what becomes of the steps of one workflow.
+
+    Args:
+        run: The workflow.
+    """
+
+    def __init__(self, run: WorkflowRun) -> None:
+        self._run = run
+
+    def start(self, frame: Frame, step: PlannedStep) -> None:
+        """A step begins.
+
+        Raises:
+            LimitExceededError: The workflow has too many events already.
+        """
+        if self._run.state.sequence >= MAX_EVENTS:
+            raise LimitExceededError(
+                f"the workflow has {MAX_EVENTS} events: no step can begin any more"
+            )
+        self._run.record(events.STEP_STARTED, frame.full_id(step))
+
+    def complete(self, frame: Frame, step: PlannedStep, output: Any) -> None:
+        """A step has given something: it is kept as JSON, and as a value of its own that nobody else can change.
+
+        Raises:
+            ExecutionError: It is no JSON.
+            LimitExceededError: It is too large.
+        """
+        if isinstance(output, Output):
+            output = output.model_dump(by_alias=True)
+        try:
+            text = write_json(output, room=_ROOM)
+        except OpcodeError as error:
+            raise ExecutionError(f"the action gave what is {error.message}") from None
+        if len(text) > MAX_OUTPUT_BYTES:
+            raise LimitExceededError(
+                f"the output is {len(text)} bytes of JSON: at most {MAX_OUTPUT_BYTES}",
+                {"limit": MAX_OUTPUT_BYTES},
+            )
+        self._run.record(events.STEP_COMPLETED, frame.full_id(step), {"output": read_json(text)})
+        self._spare(frame, step)
+
+    def skip(self, frame: Frame, step: PlannedStep, reason: str) -> None:
+        """A step is passed over."""
+        self._run.record(events.STEP_SKIPPED, frame.full_id(step), {"reason": reason})
+        self._spare(frame, step)
+
+    def fail(self, frame: Frame, step: PlannedStep, failure: OpcodeError, attempts: int) -> None:
+        """A step has failed for good: settle it as its strategy says; a fallback is left to run.
+
+        Raises:
+            StepFailedError: Nothing handles that.
+        """
+        error = final_error(failure, attempts)
+        final = is_final(failure) or step.strategy == "fail_workflow"
+        strategy = step.strategy if not final or step.strategy == "fail_workflow" else None
+        record, step_id = self._run.record, frame.full_id(step)
+        if strategy in ("ignore", "fallback_step"):
+            self.abandon(step_id, "the step around it has failed")
+        if strategy == "ignore":
+            record(events.ERROR_HANDLER_INVOKED, step_id, {"strategy": strategy})
+            record(events.STEP_IGNORED, step_id, {"error": error})
+            self._spare(frame, step)
+            return
+        payload: dict[str, Any] = {"error": error, "attempts": attempts}
+        if final:
+            payload["final"] = True
+        record(events.STEP_FAILED, step_id, payload)
+        if strategy is not None and strategy != "retry":
+            handler: dict[str, str] = {"strategy": strategy}
+            if step.fallback is not None:
+                handler["fallback_step"] = step.fallback
+            record(events.ERROR_HANDLER_INVOKED, step_id, handler)
+        if strategy == "fallback_step":
+            self._spare(frame, step, but=step.fallback)
+            return
+        self._spare(frame, step)
+        raise StepFailedError(
+            {"step_id": step_id, **error}, final=final, cancels=strategy == "fail_workflow"
+        )
+
+    def abandon(self, step_id: str, reason: str) -> None:
+        """Let nothing inside a step stay unsettled."""
+        states = self._run.state.steps
+        for nested in self._run.state.nested_in(step_id):
+            if states[nested].status not in SETTLED:
+                self._run.record(events.STEP_SKIPPED, nested, {"reason": reason})
+
+    def _spare(self, frame: Frame, step: PlannedStep, but: str | None = None) -> None:
+        """Skip the fallbacks that nobody can need any more now that a step has settled."""
+        for spare in frame.steps.spares.get(step.id, ()):
+            if spare == but:
+                continue
+            over = all(frame.has_settled(other) for other in frame.steps.fallbacks[spare])
+            if over and frame.prefix + spare not in self._run.state.steps:
+                self.skip(frame, frame.steps.steps[spare], "not needed")
