@@ -128,7 +128,7 @@ class Service:
         """Start a workflow and watch it; `wait_ms`, `idempotency_key` and `dry_run` do not count here.
 
         Returns:
-            Its id, and its events as they happen; None comes last, when it has ended.
+            Its id, and its events as they happen; None comes whenever it has ended or is suspended.
 
         Raises:
             OpcodeError: As `run` does.
@@ -138,9 +138,7 @@ class Service:
         workflow_id = self._engine.new_id()
         start = self._launcher.prepare(workflow_id, request, template, plan)
         events: asyncio.Queue[Event | None] = asyncio.Queue()
-        live = self._engine.start(workflow_id, start, watch=events.put_nowait)
-        if live.task is not None:
-            live.task.add_done_callback(lambda _: events.put_nowait(None))
+        self._engine.start(workflow_id, start, watch=events.put_nowait)
         return workflow_id, events
 
     async def result(self, workflow_id: str) -> dict[str, Any]:

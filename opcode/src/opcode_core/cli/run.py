@@ -11,12 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from opcode_core.cli.deciding import answer_for, can_ask, show
 from opcode_core.cli.files import read_definition
 from opcode_core.cli.text import (
     BAD_USAGE,
     DONE,
     FAILED,
     INTERRUPTED,
+    SUSPENDED,
     brief,
     console,
     plain,
@@ -141,7 +143,8 @@ async def _run(
         print_json(answer)
     elif progress is not None:
         progress.end(answer)
-    return {"completed": DONE, "cancelled": INTERRUPTED}.get(answer["status"], FAILED)
+    codes = {"completed": DONE, "suspended": SUSPENDED, "cancelled": INTERRUPTED}
+    return codes.get(answer["status"], FAILED)
 
 
 async def _to_the_end(
@@ -165,12 +168,37 @@ async def _to_the_end(
                 break
             event = coming.result()
             if event is None:
+                if await _answered(service, workflow_id, stopping, ask=progress is not None):
+                    continue
                 break
             if progress is not None:
                 progress.show(event)
     finally:
         stopping.cancel()
     return await service.result(workflow_id)
+
+
+async def _answered(
+    service: Service, workflow_id: str, stopping: asyncio.Task[Any], *, ask: bool
+) -> bool:
+    """Whether the workflow goes on because a person answered what it asks."""
+    state = await service.result(workflow_id)
+    pending = state.get("pending_decisions")
+    if not pending or not ask or not can_ask():
+        return False
+    asking = asyncio.get_running_loop().create_task(answer_for(pending[0], _AGENT))
+    await asyncio.wait((asking, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not asking.done():
+        asking.cancel()
+        return True  # the interruption is seen to next
+    signal_request = asking.result()
+    if signal_request is None:
+        return False
+    try:
+        await service.signal(signal_request)
+    except OpcodeError as error:
+        console(stderr=True).print(plain(error.message), markup=False)
+    return True
 
 
 class _Progress:
@@ -208,7 +236,10 @@ class _Progress:
         """Show how the workflow ended."""
         from rich.text import Text
 
-        colour = "green" if answer["status"] == "completed" else "red"
+        for decision in answer.get("pending_decisions", ()):
+            show(decision)
+        colours = {"completed": "green", "suspended": "cyan"}
+        colour = colours.get(answer["status"], "red")
         self._screen.print(Text.assemble((answer["status"], colour)))
         if "error" in answer:
             self._screen.print(

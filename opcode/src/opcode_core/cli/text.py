@@ -12,7 +12,7 @@ from opcode_core.errors import OpcodeError
 from opcode_core.jsonio import compact_json
 
 _DANGEROUS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-DONE, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, BAD_USAGE, SUSPENDED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def plain(text: object, *, lines: bool = False) -> str:

@@ -175,7 +175,7 @@ class WatchedRuntime(EmbeddedRuntime):
         workflow_id: str,
         resources: ProcessResources,
         children: Children,
-        watch: Callable[[Event], None],
+        watch: Callable[[Event | None], None],
     ) -> None:
         super().__init__(workflow_id, resources, children)
         self._watch = watch

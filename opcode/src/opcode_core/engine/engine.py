@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from opcode_core.clock import Identities
 from opcode_core.engine.alarms import Alarms
-from opcode_core.engine.callers import Callers
+from opcode_core.engine.callers import Callers, Watch
 from opcode_core.engine.embedded import EmbeddedRuntime, ProcessResources, WatchedRuntime
 from opcode_core.engine.family import Family
 from opcode_core.engine.live import LiveWorkflow
@@ -26,7 +25,6 @@ from opcode_core.engine.signals import accept
 from opcode_core.errors import ConflictError, NotFoundError, OpcodeError
 from opcode_core.logs import logger
 from opcode_core.model import events
-from opcode_core.model.events import Event
 from opcode_core.model.state import FINISHED, STOPPED, WorkflowState
 from opcode_core.moments import Clock
 from opcode_core.settings import Settings
@@ -78,23 +76,23 @@ class Engine:
         return self._identities.new_id()
 
     def start(
-        self, workflow_id: str, request: StartRequest, watch: Callable[[Event], None] | None = None
+        self, workflow_id: str, request: StartRequest, watch: Watch | None = None
     ) -> LiveWorkflow:
         """Begin a workflow; it runs on its own from here.
 
         Args:
             workflow_id: Its id, from `new_id`.
             request: What it begins with.
-            watch: Called with each event as it happens; None for nobody.
+            watch: Called with each event as it happens, and with None when the workflow has ended or is suspended.
 
         Raises:
             ConflictError: The engine is closing.
         """
         if self.closing:
             raise ConflictError("the server is shutting down and starts nothing any more")
-        kind = EmbeddedRuntime if watch is None else functools.partial(WatchedRuntime, watch=watch)
-        runtime = kind(workflow_id, self._resources, self._family)
-        live = LiveWorkflow(request.plan, WorkflowState(workflow_id), runtime)
+        if watch is not None:
+            self._callers.watch(workflow_id, watch)
+        live = LiveWorkflow(request.plan, WorkflowState(workflow_id), self._runtime(workflow_id))
         live.run.record(events.WORKFLOW_STARTED, None, request.payload(), request.agent_id)
         self._live[workflow_id] = live
         self._drive(live)
@@ -214,8 +212,13 @@ class Engine:
             return live
         state = await self.load(workflow_id)
         plan = await self._planner.plan_of(state.template_name, state.template_version)
-        runtime = EmbeddedRuntime(workflow_id, self._resources, self._family)
-        return LiveWorkflow(plan, state, runtime)
+        return LiveWorkflow(plan, state, self._runtime(workflow_id))
+
+    def _runtime(self, workflow_id: str) -> EmbeddedRuntime:
+        watch = self._callers.watcher(workflow_id)
+        if watch is None:
+            return EmbeddedRuntime(workflow_id, self._resources, self._family)
+        return WatchedRuntime(workflow_id, self._resources, self._family, watch)
 
     async def _cancel(self, live: LiveWorkflow, signal: Signal) -> None:
         """Cancel a workflow and its children; returns when that is stored."""
@@ -226,16 +229,11 @@ class Engine:
         if live.task is None:
             self._live[state.workflow_id] = live
             self._drive(live)
-        await self._ended(live)
+        await asyncio.wait([task for task in (live.task,) if task is not None])
         if live.lost is not None:
             raise live.lost
         for child_id in list(state.children.values()):
             self._family.cancel(child_id)
-
-    @staticmethod
-    async def _ended(live: LiveWorkflow) -> None:
-        if live.task is not None:
-            await asyncio.wait((live.task,))
 
     async def _stored(self, live: LiveWorkflow, *, forget: bool) -> None:
         try:
@@ -271,15 +269,16 @@ class Engine:
         workflow_id = live.state.workflow_id
         self._live.pop(workflow_id, None)
         self._store.journal.forget(workflow_id)
+        stopped = live.lost is not None or live.state.status in STOPPED
+        if stopped or self.closing:
+            self._callers.tell(workflow_id, ended=live.state.status != "suspended")
         if self.closing:
-            self._callers.tell(workflow_id)
             return
         if live.lost is None and live.state.status not in FINISHED and live.wakes_at is not None:
             self._alarms.set(workflow_id, live.wakes_at)
             if live.state.status == "active":
                 self._resting.add(workflow_id)
-        if live.lost is not None or live.state.status in STOPPED:
-            self._callers.tell(workflow_id)
+        if stopped:
             self.child_changed(live.state)
 
     def _due(self, workflow_id: str) -> None:
