@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pydantic
 
 from opcode_core.actions import Action, Effect, Params
+from opcode_core.effects import known_effect
 from opcode_core.errors import LimitExceededError, ValidationError
 from opcode_core.jsonio import read_json, type_name, write_json
 from opcode_core.model.problems import ProblemCode, pointer
@@ -79,11 +80,8 @@ class BoundAction:
 
     @property
     def effect(self) -> Effect:
-        """What running it twice does, as far as the definition shows; `unsafe` when that hangs on a reference."""
-        effect = self.action.effect
-        if isinstance(effect, Effect):
-            return effect
-        return Effect.UNSAFE if self.ready is None else effect(self.ready)
+        """What running it twice does, as far as the definition shows."""
+        return known_effect(self.action, self.tree)
 
     def touches(self) -> list[dict[str, Any]]:
         """What of the outside world it names: `[{kind, value, certain}]`; a value from a reference is null."""
