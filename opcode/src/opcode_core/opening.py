@@ -21,7 +21,12 @@ from opcode_core.templates import Templates
 
 @asynccontextmanager
 async def open_service(
-    settings: Settings, *, clock: Clock | None = None, registry: Registry | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    registry: Registry | None = None,
+    lock: int | None = None,
+    resting: bool = False,
 ) -> AsyncIterator[Service]:
     """The whole product on one database, closed in order at the end.
 
@@ -29,6 +34,8 @@ async def open_service(
         settings: The settings.
         clock: What time it is; the machine's by default.
         registry: What plugins brought; loaded by the settings by default.
+        lock: The descriptor of the database's lock, if this process holds it already.
+        resting: Whether it leaves alone what did not end before: for one question, by a process that ends at once.
 
     Raises:
         StoreError: The database cannot be used.
@@ -37,12 +44,13 @@ async def open_service(
     if registry is None:
         registry = await asyncio.to_thread(load_plugins, settings)
     working_directory = str(await asyncio.to_thread(Path.cwd))
-    store = await open_store(settings.db_path, settings.durability)
+    store = await open_store(settings.db_path, settings.durability, lock)
     try:
         launcher = Launcher(Templates(store, registry), clock, working_directory)
         engine = Engine(store, settings, clock, launcher)
         service = Service(store, registry, engine, launcher, clock)
-        await engine.recover()
+        if not resting:
+            await engine.recover()
         try:
             yield service
         finally:

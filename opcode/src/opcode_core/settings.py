@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from opcode_core.model.problems import pointer
+from opcode_core.relay.lock import database_path
 from opcode_core.suggest import did_you_mean
 
 _MOST = 1_000_000
@@ -64,7 +65,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         SettingsError: A value cannot be used, or the file named by `OPCODE_CONFIG` is missing or is no TOML.
     """
     environment = os.environ if environment is None else environment
-    db_path = Path(environment.get("OPCODE_DB_PATH") or "opcode.db").absolute()
+    db_path = Path(database_path(environment))
     file = _read_file(environment.get("OPCODE_CONFIG"), db_path)
     values = dict(_flatten(file.values))
     known = {

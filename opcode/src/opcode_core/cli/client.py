@@ -1,18 +1,27 @@
-"""A client of the server over stdio, as small as one can be: JSON-RPC lines to a process and back."""
+"""Clients: of a server over stdio, as small as one can be, and of the engine of a database, whoever is that."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from opcode_core.errors import StoreError
 from opcode_core.jsonio import read_json
+from opcode_core.relay.connection import PROTOCOL, ForeignPeerError, connect, greeting
+from opcode_core.relay.lock import lock_path, take_lock
+from opcode_core.settings import Settings
 
 _SECONDS = 15.0
+_PAUSE = 0.02
 
 
 class CallRefusedError(Exception):
@@ -99,3 +108,109 @@ class Client:
             raise ConnectionError("the server went away")
         self._process.stdin.write(json.dumps(message).encode("utf-8") + b"\n")
         self._process.stdin.flush()
+
+
+class EngineClient:
+    """A conversation with the engine of a database, when another process is that.
+
+    Args:
+        connection: A connection to its socket, from `relay.connection.connect`.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._lines = connection.makefile("rb")
+        self._count = 0
+        connection.sendall(greeting("command", os.urandom(8).hex()))
+        welcome = read_json(self._line())
+        if welcome.get("protocol") != PROTOCOL:
+            raise StoreError(
+                f"the engine of this database (process {welcome.get('pid')}) is of another version of opcode: end it",
+                {"reason": "busy"},
+            )
+
+    def __enter__(self) -> EngineClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Hang up."""
+        self._lines.close()
+        self._connection.close()
+
+    def call(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        """Let the engine do something.
+
+        Args:
+            verb: A tool's verb (`run`, `query`, …), or one of `local.commands.COMMANDS`.
+            arguments: Its arguments.
+
+        Raises:
+            CallRefusedError: The engine refused.
+            ConnectionError: It went away.
+        """
+        self._count += 1
+        asked = {"id": self._count, "verb": verb, "arguments": arguments}
+        self._connection.sendall(json.dumps(asked).encode("ascii") + b"\n")
+        while True:
+            told = read_json(self._line())
+            if told.get("id") == self._count:
+                return _answer_in(told)
+
+    def _line(self) -> bytes:
+        line = self._lines.readline()
+        if not line:
+            raise ConnectionError("the engine went away")
+        return line
+
+
+def perform(settings: Settings, verb: str, **arguments: Any) -> dict[str, Any]:
+    """Do something with a database: the process that is its engine does it, or this one when there is none.
+
+    Args:
+        settings: The settings.
+        verb: A tool's verb (`run`, `query`, …), or one of `local.commands.COMMANDS`.
+        arguments: Its arguments.
+
+    Raises:
+        CallRefusedError: It was refused.
+        StoreError: The database cannot be used, or whoever holds it does not answer.
+        ConnectionError: The engine went away.
+    """
+    database = str(settings.db_path)
+    end = time.monotonic() + _SECONDS
+    while True:
+        try:
+            lock = take_lock(lock_path(database))
+        except OSError as error:
+            raise StoreError(f"{database}: {error.strerror}", {"reason": "io"}) from None
+        if lock is not None:
+            return asyncio.run(_perform_here(settings, lock, verb, arguments))
+        try:
+            connection = connect(database)
+        except ForeignPeerError as error:
+            raise StoreError(str(error), {"reason": "busy"}) from None
+        if connection is not None:
+            with EngineClient(connection) as engine:
+                return engine.call(verb, **arguments)
+        if time.monotonic() > end:
+            raise StoreError(
+                f"another process holds {lock_path(database)} and does not answer: end it",
+                {"reason": "busy"},
+            )
+        time.sleep(_PAUSE)
+
+
+async def _perform_here(
+    settings: Settings, lock: int, verb: str, arguments: dict[str, Any]
+) -> dict[str, Any]:
+    from opcode_core.local.commands import perform as perform_on
+    from opcode_core.opening import open_service
+
+    async with open_service(settings, lock=lock, resting=True) as service:
+        return _answer_in(await perform_on(service, verb, arguments, str(Path.cwd())))
+
+
+def _answer_in(told: dict[str, Any]) -> dict[str, Any]:
+    if "error" in told:
+        raise CallRefusedError(told["error"])
+    return dict(told["answer"])

@@ -31,11 +31,16 @@ def serve() -> int:
 
 async def _serve(settings: Settings) -> None:
     from opcode_core.cli.version import core_version
+    from opcode_core.local.hosting import hosts
+    from opcode_core.local.listener import listening
     from opcode_core.mcp.server import build_server
     from opcode_core.mcp.stdio import serve_stdio
     from opcode_core.mcp.tools import ToolCalls
     from opcode_core.opening import open_service
 
-    async with open_service(settings) as service:
+    async with (
+        open_service(settings) as service,
+        listening(str(settings.db_path), hosts(service)),
+    ):
         server = build_server(ToolCalls(service), core_version(), settings.tool_names)
         await serve_stdio(server, service.drain)

@@ -58,10 +58,12 @@ class ToolCalls:
 
     Args:
         verbs: The service.
+        folder: The working directory of the client's process; None for the engine's own.
     """
 
-    def __init__(self, verbs: Verbs) -> None:
+    def __init__(self, verbs: Verbs, folder: str | None = None) -> None:
         self._verbs = verbs
+        self._folder = folder
         self._params_schema = lru_cache(maxsize=512)(verbs.params_schema)
 
     async def call(self, name: str, given: Any) -> tuple[dict[str, Any], bool]:
@@ -93,7 +95,9 @@ class ToolCalls:
         verbs = self._verbs
         calls: Mapping[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "opcode.define": lambda given: verbs.define(DefineRequest(**given)),
-            "opcode.run": lambda given: verbs.run(RunRequest(**given)),
+            "opcode.run": lambda given: verbs.run(
+                RunRequest(**given, working_directory=self._folder)
+            ),
             "opcode.status": lambda given: verbs.status(
                 StatusRequest(**{**given, "include": tuple(given.get("include", ()))})
             ),

@@ -100,17 +100,21 @@ class SqliteStore:
         return self._database.files()
 
 
-async def open_store(path: Path, durability: Literal["full", "normal"]) -> SqliteStore:
+async def open_store(
+    path: Path, durability: Literal["full", "normal"], lock: int | None = None
+) -> SqliteStore:
     """Open or create a database and become its only user.
 
     Args:
         path: The file, from the root.
         durability: `full` or `normal`.
+        lock: The descriptor of its lock, if this process holds it already; the store lets it go at the end.
 
     Raises:
         StoreError: It cannot be used, or another process uses it.
     """
-    lock = _take_lock(path.with_name(path.name + ".lock"))
+    if lock is None:
+        lock = _take_lock(path.with_name(path.name + ".lock"))
     try:
         return SqliteStore(await open_database(path, durability), lock)
     except BaseException:
