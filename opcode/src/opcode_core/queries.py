@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from opcode_core.actions import Action, Effect
@@ -74,8 +74,16 @@ _FILTERS: dict[str, dict[str, Callable[[Any], Any]]] = {
 RESOURCES = tuple(_FILTERS)
 
 
+ListJobs = Callable[[dict[str, Any], int, str | None], Awaitable[Page]]
+"""Lists jobs: filters, how many, the cursor."""
+
+
 async def run_query(
-    resource: str, given: Mapping[str, Any], store: Store, registry: Registry
+    resource: str,
+    given: Mapping[str, Any],
+    store: Store,
+    registry: Registry,
+    list_jobs: ListJobs | None = None,
 ) -> dict[str, Any]:
     """Answer a query.
 
@@ -84,6 +92,7 @@ async def run_query(
         given: The filters, `limit` and `cursor`.
         store: Where workflows, events and templates are.
         registry: Where actions are.
+        list_jobs: Lists jobs; None where there are none.
 
     Raises:
         ValidationError: The resource or a filter does not exist, or a value cannot be.
@@ -105,8 +114,10 @@ async def run_query(
         page = await store.list_decisions({"status": "pending", **filters}, limit, cursor)
     elif resource == "actions":
         page = _actions(registry, filters, limit, cursor)
+    elif list_jobs is not None:
+        page = await list_jobs(filters, limit, cursor)
     else:
-        page = Page([], None)  # this version has no jobs
+        page = Page([], None)
     answer: dict[str, Any] = {resource: page.rows}
     if page.next is not None:
         answer["next"] = page.next

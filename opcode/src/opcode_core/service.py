@@ -9,6 +9,7 @@ from opcode_core.engine.engine import CLOSE_SECONDS, Engine
 from opcode_core.engine.live import LiveWorkflow
 from opcode_core.engine.signal import Signal
 from opcode_core.errors import ValidationError
+from opcode_core.jobs import Jobs
 from opcode_core.launching import Launcher
 from opcode_core.model.answers import plan_answer, workflow_answer
 from opcode_core.model.definition import TemplateVersion
@@ -36,12 +37,20 @@ class Service:
 
     Attributes:
         registry: What the plugins brought.
+        jobs: What starts templates by itself; None where nothing does.
     """
 
     def __init__(
-        self, store: Store, registry: Registry, engine: Engine, launcher: Launcher, clock: Clock
+        self,
+        store: Store,
+        registry: Registry,
+        engine: Engine,
+        launcher: Launcher,
+        clock: Clock,
+        jobs: Jobs | None = None,
     ) -> None:
         self.registry = registry
+        self.jobs = jobs
         self._store = store
         self._engine = engine
         self._clock = clock
@@ -51,6 +60,8 @@ class Service:
 
     async def drain(self, grace: float = CLOSE_SECONDS) -> None:
         """Take no new runs, let running steps finish for up to `grace` seconds, store everything."""
+        if self.jobs is not None:
+            await self.jobs.close()
         await self._engine.close(grace)
 
     def close(self) -> None:
@@ -89,8 +100,11 @@ class Service:
             description=request.description,
             agent_id=request.agent_id,
             created_at=to_micros(self._clock.now()),
+            jobs=() if self.jobs is None else await self.jobs.planned(request.triggers),
         )
         version = await self._templates.add(template, diagnosis.plan)
+        if self.jobs is not None:
+            await self.jobs.changed(request.name)
         answer: dict[str, Any] = {"name": request.name, "version": version}
         if warnings:
             answer["warnings"] = warnings
@@ -218,7 +232,13 @@ class Service:
         Raises:
             ValidationError: The resource or a filter does not exist, or a value cannot be.
         """
-        return await run_query(request.resource, request.filter, self._store, self.registry)
+        return await run_query(
+            request.resource,
+            request.filter,
+            self._store,
+            self.registry,
+            None if self.jobs is None else self.jobs.list,
+        )
 
     def params_schema(self, action: str) -> dict[str, Any] | None:
         """JSON Schema of an action's parameters; None for one that cannot be used."""

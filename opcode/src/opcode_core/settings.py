@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from opcode_core.durations import parse_duration
 from opcode_core.model.problems import pointer
 from opcode_core.relay.lock import database_path
 from opcode_core.suggest import did_you_mean
@@ -39,6 +40,7 @@ class Settings:
         actions_deny: Patterns of action names that may not be used.
         breaker_failures: How many failures in a row open an action's circuit; 0 for never.
         breaker_seconds: How many seconds it stays open.
+        retention: After how many seconds workflows that have ended are deleted, once a day; None for never.
         values: Everything else of the file and the environment, by dotted name, for the plugins it concerns.
     """
 
@@ -52,6 +54,7 @@ class Settings:
     actions_deny: tuple[str, ...] = ()
     breaker_failures: int = 5
     breaker_seconds: float = 30.0
+    retention: float | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -70,7 +73,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     values = dict(_flatten(file.values))
     known = {
         *("plugins.allow", "plugins.disable", "actions.deny"),
-        *("breaker.failures", "breaker.seconds"),
+        *("breaker.failures", "breaker.seconds", "retention"),
     }
     _refuse_unknown(file, values, known)
     disable = [*file.names("plugins.disable"), *_listed(environment.get("OPCODE_DISABLED_PLUGINS"))]
@@ -90,6 +93,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         actions_deny=file.names("actions.deny"),
         breaker_failures=int(file.number("breaker.failures", 5)),
         breaker_seconds=file.number("breaker.seconds", 30.0),
+        retention=file.duration("retention"),
         values={name: value for name, value in values.items() if name not in known},
     )
 
@@ -119,6 +123,20 @@ class _File:
                 f"{self.path} {pointer('', *dotted.split('.'))}: expected a number from 0 to {_MOST}, found {value!r}"
             )
         return value
+
+    def duration(self, dotted: str) -> float | None:
+        value = dict(_flatten(self.values)).get(dotted)
+        if value is None:
+            return None
+        try:
+            seconds = parse_duration(value) if isinstance(value, str) else 0.0
+        except ValueError:
+            seconds = 0.0
+        if not seconds:
+            raise SettingsError(
+                f'{self.path} {pointer("", *dotted.split("."))}: expected a duration such as "30d", found {value!r}'
+            )
+        return seconds
 
 
 def _is_names(value: Any) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from opcode_core.clock import Identities
@@ -50,12 +50,14 @@ class Engine:
         self._resources = ProcessResources(store, settings, clock)
         self._identities = Identities(clock)
         self._live: dict[str, LiveWorkflow] = {}
-        self._locks = NamedLocks()
+        self.locks = NamedLocks()
         self._callers = Callers()
         self._resting: set[str] = set()
-        self._alarms = Alarms(clock, self._due)
+        self._alarms = Alarms(clock, lambda workflow_id: self.later(self._resumed(workflow_id)))
         self._tasks: set[asyncio.Task[Any]] = set()
         self._family = Family(self, planner)
+        self.on_end: Callable[[str], None] = lambda _: None
+        """Called with each workflow that has ended."""
 
     @property
     def running(self) -> list[str]:
@@ -117,7 +119,7 @@ class Engine:
             ValidationError: It makes no sense.
             StoreError: It could not be stored.
         """
-        async with self._locks.hold(signal.workflow_id):
+        async with self.locks.hold(signal.workflow_id):
             live = await self._awake(signal.workflow_id)
             if signal.kind == "cancel":
                 await self._cancel(live, signal)
@@ -142,7 +144,7 @@ class Engine:
         Raises:
             OpcodeError: Its template cannot be used any more.
         """
-        async with self._locks.hold(workflow_id):
+        async with self.locks.hold(workflow_id):
             if workflow_id in self._live or self.closing:
                 return
             live = await self._awake(workflow_id)
@@ -253,13 +255,11 @@ class Engine:
         )
 
     async def _driven(self, live: LiveWorkflow) -> None:
+        workflow_id = live.state.workflow_id
         try:
             await live.drive()
         except asyncio.CancelledError:
-            logger.info(
-                "a workflow was stopped",
-                extra={"data": {"workflow_id": live.state.workflow_id}},
-            )
+            logger.info("a workflow was stopped", extra={"data": {"workflow_id": workflow_id}})
             raise
         finally:
             self._let_go(live)
@@ -280,9 +280,8 @@ class Engine:
                 self._resting.add(workflow_id)
         if stopped:
             self.child_changed(live.state)
-
-    def _due(self, workflow_id: str) -> None:
-        self.later(self._resumed(workflow_id))
+        if live.lost is None and live.state.status in FINISHED:
+            self.on_end(workflow_id)
 
     async def _resumed(self, workflow_id: str) -> None:
         try:

@@ -24,6 +24,7 @@ class StartRequest:
         parent: The workflow and the step that start it; None for a call.
         depth: How many workflows it is a descendant of.
         sources: Input → the namespaces that wrote into it, in the workflow that starts it.
+        job: Which job starts it: `{name, due?}`; None for none.
     """
 
     plan: Plan
@@ -36,6 +37,7 @@ class StartRequest:
     parent: tuple[str, str] | None = None
     depth: int = 0
     sources: dict[str, list[str]] = field(default_factory=dict)
+    job: dict[str, str] | None = None
 
     def payload(self) -> dict[str, Any]:
         """What the first event says."""
@@ -56,6 +58,8 @@ class StartRequest:
             payload["hooks"] = hooks
         if self.idempotency_key is not None:
             payload["idempotency_key"] = self.idempotency_key
+        if self.job is not None:
+            payload["job"] = self.job
         if self.parent is not None:
             workflow_id, step_id = self.parent
             payload["parent"] = {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from opcode_core.fields import Field
+from opcode_core.jsonio import compact_json
+from opcode_core.model.definition import SchemaCheck
 from opcode_core.model.problems import pointer
 from opcode_core.plan.fields import check_object
 from opcode_core.plan.problems import Problems
+from opcode_core.plan.schemas import apply_defaults
 from opcode_core.schedule.cron import CronError, parse_cron
 from opcode_core.schedule.zones import UnknownZoneError, find_zone
 
@@ -48,14 +52,34 @@ def check_triggers(triggers: Any, problems: Problems) -> None:
     names: dict[str, str] = {}
     for index, schedule in enumerate(schedules):
         _check_schedule(schedule, pointer("/cron", index), names, problems)
-    if schedules and not problems.refused:
-        problems.add(
-            "/cron",
-            "INVALID_VALUE",
-            "this version of OPCODE keeps schedules with the template, but starts nothing by itself",
-            hint="run the template with opcode.run whenever it is due",
-            warning=True,
-        )
+
+
+def check_params(
+    triggers: Any, inputs: Mapping[str, Any], schema: Any, check: SchemaCheck, problems: Problems
+) -> None:
+    """Report the schedules whose every run would be refused because of its inputs.
+
+    Only what is certain: a default that is put together from references when a run begins is not known here, and a
+    schedule that leaves it to that is not judged.
+
+    Args:
+        triggers: Checked triggers.
+        inputs: The defaults of the definition.
+        schema: The input schema.
+        check: The same, compiled.
+        problems: Where problems go, with paths into `triggers`.
+    """
+    unknown = {name for name, value in inputs.items() if "${{" in compact_json(value)}
+    for index, schedule in enumerate((triggers or {}).get("cron", [])):
+        params = schedule.get("params", {})
+        if unknown - params.keys():
+            continue
+        for issue in check(apply_defaults(schema, {**inputs, **params})):
+            problems.add(
+                f"{pointer('/cron', index)}/params{issue['path']}",
+                "INVALID_VALUE",
+                f"the inputs of its runs are not what input_schema says: {issue['message']}",
+            )
 
 
 def _check_schedule(schedule: Any, at: str, names: dict[str, str], problems: Problems) -> None:

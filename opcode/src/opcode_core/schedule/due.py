@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from zoneinfo import ZoneInfo
 
 from opcode_core.schedule.cron import CronExpression
@@ -16,6 +15,7 @@ from opcode_core.schedule.cron import CronExpression
 _MINUTE = timedelta(minutes=1)
 _MOST_TRIES = 5000
 """More than the minutes of a day, which is as far as a clock was ever moved."""
+_WIDENING = 4
 
 
 def next_after(expression: CronExpression, zone: ZoneInfo, moment: datetime) -> datetime | None:
@@ -29,15 +29,58 @@ def next_after(expression: CronExpression, zone: ZoneInfo, moment: datetime) -> 
     Returns:
         The first moment after this one, strictly, in UTC; None when there is none before the calendar ends.
     """
+    return next(moments_after(expression, zone, moment), None)
+
+
+def moments_after(
+    expression: CronExpression, zone: ZoneInfo, moment: datetime
+) -> Iterator[datetime]:
+    """Give the moments an expression names, in order, each once, in UTC.
+
+    Args:
+        expression: The expression.
+        zone: Where the clock hangs.
+        moment: An aware time; all are after it.
+    """
+    last, tries = moment, 0
     try:
-        local = moment.astimezone(zone).replace(tzinfo=None)
-        for shown in islice(_on_the_wall(expression, local), _MOST_TRIES):
+        for shown in _on_the_wall(expression, moment.astimezone(zone).replace(tzinfo=None)):
             due = _in_time(shown, zone)
-            if due > moment:
-                return due
+            tries += 1
+            if due > last:
+                last, tries = due, 0
+                yield due
+            elif tries > _MOST_TRIES:
+                return
     except (OverflowError, ValueError):  # the calendar ends
-        pass
-    return None
+        return
+
+
+def latest_moments(
+    expression: CronExpression, zone: ZoneInfo, first: datetime, last: datetime, most: int
+) -> list[datetime]:
+    """Give the latest moments an expression names in a span of time, however long that is.
+
+    It looks at the end of the span and widens that, so that a year of minutes costs no more than the last of them.
+
+    Args:
+        expression: The expression.
+        zone: Where the clock hangs.
+        first: Where the span begins; a moment that is exactly then counts.
+        last: Where it ends; a moment that is exactly then counts.
+        most: How many are wanted at most.
+    """
+    length = most * _MINUTE
+    while True:
+        begin = max(first, last - length)
+        found = []
+        for moment in moments_after(expression, zone, begin - timedelta(microseconds=1)):
+            if moment > last:
+                break
+            found.append(moment)
+        if len(found) >= most or begin == first:
+            return found[-most:]
+        length *= _WIDENING
 
 
 def _on_the_wall(expression: CronExpression, local: datetime) -> Iterator[datetime]:

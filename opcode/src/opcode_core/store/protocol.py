@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from opcode_core.model.definition import TemplateVersion
 from opcode_core.model.events import Event
 from opcode_core.model.state import WorkflowState
+from opcode_core.schedule.jobs import NewJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class NewTemplate:
-    """A template version to be stored; everything but its number, which the store gives."""
+    """A template version to be stored; everything but its number, which the store gives.
+
+    `jobs` are those that its triggers ask for: they become those of the template in the same transaction.
+    """
 
     name: str
     definition: Any
@@ -36,6 +40,7 @@ class NewTemplate:
     description: str | None
     agent_id: str
     created_at: int
+    jobs: tuple[NewJob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,51 @@ class UnfinishedWorkflow:
     status: str
     wakes_at: int | None
     child_ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OldFamilies:
+    """Some families of workflows that ended long ago: each with whatever its steps started.
+
+    Attributes:
+        workflow_ids: All their workflows, those that others started before those others.
+        last: Where to look on; None when there was nothing more to look at.
+    """
+
+    workflow_ids: list[str]
+    last: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """How many rows of each kind."""
+
+    workflows: int = 0
+    events: int = 0
+    decisions: int = 0
+
+    def __add__(self, other: Deleted) -> Deleted:
+        return Deleted(
+            self.workflows + other.workflows,
+            self.events + other.events,
+            self.decisions + other.decisions,
+        )
+
+
+class OldWorkflows(Protocol):
+    """Finds and deletes workflows that ended long ago."""
+
+    async def old_families(self, before: int, after: str) -> OldFamilies:
+        """Some families of which every workflow had ended before a time (microseconds), beyond those looked at."""
+        ...
+
+    async def count(self, workflow_ids: Sequence[str]) -> Deleted:
+        """What deleting these workflows would delete."""
+        ...
+
+    async def delete(self, workflow_ids: Sequence[str]) -> tuple[int, Deleted]:
+        """Delete the first of these workflows; give how many are done with, and what was deleted."""
+        ...
 
 
 class Journal(Protocol):

@@ -10,12 +10,13 @@ from opcode_core.jsonio import compact_json, read_json
 from opcode_core.model.definition import TemplateVersion
 from opcode_core.moments import iso_time
 from opcode_core.store.protocol import NewTemplate
+from opcode_core.store.sqlite.job_rows import keep_jobs
 
 COLUMNS = "name, number, definition, input_schema, output_schema, triggers, description, agent_id, created_at"
 
 
 def adding(template: NewTemplate) -> Callable[[sqlite3.Connection], str]:
-    """The transaction that stores a new version under the next number."""
+    """The transaction that stores a new version under the next number, and makes its jobs the template's."""
     values = (
         compact_json(template.definition),
         *(
@@ -34,6 +35,9 @@ def adding(template: NewTemplate) -> Callable[[sqlite3.Connection], str]:
             "RETURNING number",
             (template.name, *values, template.name),
         ).fetchone()
+        keep_jobs(
+            connection, template.name, template.jobs, template.agent_id, template.created_at
+        )
         return f"v{number}"
 
     return run
