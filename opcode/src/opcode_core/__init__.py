@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ConflictError as ConflictError,
         ExecutionError as ExecutionError,
         InterpolationError as InterpolationError,
+        IsolationError as IsolationError,
         LimitExceededError as LimitExceededError,
         NonRetryableError as NonRetryableError,
         NotFoundError as NotFoundError,
@@ -105,7 +106,7 @@ _HOMES = {
     "lent": "ActionContext ActionSource Provenance Segment StepLog",
     "durations": "format_duration parse_duration",
     "errors": (
-        "ActionUnavailableError AssertionFailedError ConflictError ExecutionError InterpolationError "
+        "ActionUnavailableError AssertionFailedError ConflictError ExecutionError InterpolationError IsolationError "
         "LimitExceededError NonRetryableError NotFoundError OpcodeError PathDeniedError PermissionDeniedError "
         "StepTimeoutError ValidationError VaultError WorkflowFailed"
     ),

@@ -15,6 +15,7 @@
     ├── InterpolationError         INTERPOLATION_ERROR   a reference leads nowhere
     ├── VaultError                 VAULT_ERROR           a secret that cannot be had
     ├── LimitExceededError         LIMIT_EXCEEDED        larger, deeper or more than allowed
+    ├── IsolationError             ISOLATION_ERROR       what must run confined cannot be here
     ├── RetryExhaustedError        RETRY_EXHAUSTED       the last of several attempts failed too
     ├── CircuitOpenError           CIRCUIT_OPEN          it failed too often lately
     ├── InterruptedStepError       INTERRUPTED           the process ended while it ran
@@ -155,6 +156,13 @@ class LimitExceededError(OpcodeError):
     """Larger, deeper or more than allowed."""
 
     code = "LIMIT_EXCEEDED"
+
+
+class IsolationError(OpcodeError):
+    """What must run confined cannot be: nothing was run."""
+
+    code = "ISOLATION_ERROR"
+    retryable = True
 
 
 class RetryExhaustedError(OpcodeError):

@@ -13,6 +13,7 @@ from opcode_core import (
     ActionContext,
     Effect,
     ExecutionError,
+    IsolationError,
     LimitExceededError,
     NotFoundError,
     Output,
@@ -27,12 +28,17 @@ from opcode_core import (
 )
 from pydantic import Field, field_validator
 
-from opcode_action_shell.guard import check_command, refuse_brought_in
-from opcode_action_shell.launch import Launcher, find_launcher
-from opcode_action_shell.process import Outcome, run_process
+from opcode_action_shell.guard import (
+    DEFAULT_PATH,
+    check_command,
+    refuse_brought_in,
+    refuse_unlisted,
+)
+from opcode_action_shell.isolation import order_of
+from opcode_action_shell.launch import LostError, NotStartedError, Nursery, end_nursery
+from opcode_action_shell.process import MAX_OUTPUT, Outcome, run_process
 
 _STDERR_END = 4096
-_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 Scalar = str | int | float | bool
 
 
@@ -91,22 +97,35 @@ async def execute(params: ExecParams, context: ActionContext) -> dict[str, Any]:
     no failure unless `fail_on_nonzero` says so. When it ends, all processes it started end; at most 10 MiB each of
     standard output and standard error are kept.
     """
-    refuse_brought_in(context, params.env)
+    refuse_brought_in(context, params.env, shell=params.shell)
     cwd = _folder(params, context)
     env = _environment(params)
     words = _words(params, env, cwd)
-    launcher = await _launcher(context)
+    refuse_unlisted(context, words[0])
+    nursery = await context.shared("shell.nursery", Nursery, end_nursery)
     began = time.monotonic()
     try:
+        order = order_of(words, env, cwd, context, await nursery.machine())
         outcome = await run_process(
-            [*launcher.prefix, *words],
-            env=env,
-            cwd=cwd,
+            nursery,
+            order,
             stdin=_standard_input(params.stdin),
             seconds=parse_duration(params.timeout),
+            most_output=context.setting("shell.max_output_bytes") or MAX_OUTPUT,
         )
+    except NotStartedError as error:
+        if error.confining:
+            raise IsolationError(f"the command was not run: {error.reason}") from None
+        raise ExecutionError(f"the command could not be started: {error.reason}") from None
+    except LostError:
+        message = (
+            "the process that looks after the command was ended: nobody knows what became of it"
+        )
+        raise ExecutionError(message) from None
     except OSError as error:
         raise ExecutionError(f"the command could not be started: {error.strerror}") from None
+    if not outcome.all_ended:
+        context.log.log("warn", "a process of a command could not be ended")
     output = _output(outcome, (time.monotonic() - began) * 1000)
     if params.fail_on_nonzero and (outcome.killed or outcome.exit_code != 0):
         reason = "its time was up" if outcome.killed else f"it ended with {outcome.exit_code}"
@@ -117,17 +136,6 @@ async def execute(params: ExecParams, context: ActionContext) -> dict[str, Any]:
         }
         raise ExecutionError(f"the command failed: {reason}", details)
     return output
-
-
-async def _launcher(context: ActionContext) -> Launcher:
-    found: list[Launcher] = await context.shared("shell.launcher", list, _nothing_to_close)
-    if not found:
-        found.append(await find_launcher())
-    return found[0]
-
-
-async def _nothing_to_close(_: object) -> None:
-    """A launcher holds nothing open."""
 
 
 def _folder(params: ExecParams, context: ActionContext) -> str:
@@ -146,7 +154,7 @@ def _environment(params: ExecParams) -> dict[str, str]:
                 f"{name!r} cannot be an environment variable, or its value has a NUL character"
             )
     return {
-        "PATH": os.environ.get("PATH") or _DEFAULT_PATH,
+        "PATH": os.environ.get("PATH") or DEFAULT_PATH,
         "HOME": str(Path.home()),
         "LANG": os.environ.get("LANG") or "C.UTF-8",
         "TMPDIR": tempfile.gettempdir(),

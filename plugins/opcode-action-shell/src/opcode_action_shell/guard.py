@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fnmatch
+import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from opcode_core import ActionContext, ActionSource, PermissionDeniedError, Problem, pointer
 
+DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+"""Where programs are looked for when the server has no PATH."""
 _REFERENCE = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 _LOADERS = frozenset(
     {
@@ -79,26 +84,66 @@ def _free_name(reference: str, taken: Mapping[str, Any]) -> str:
     return name
 
 
-def refuse_brought_in(context: ActionContext, env: Mapping[str, str]) -> None:
+def refuse_brought_in(context: ActionContext, env: Mapping[str, str], *, shell: bool) -> None:
     """Refuse a command, or a variable that makes a program load code, that a reference brought in.
+
+    Args:
+        context: Where values came from, and what policy says.
+        env: The variables that are given.
+        shell: Whether the command is a shell's text, which no policy lets data become.
 
     Raises:
         PermissionDeniedError: One was.
     """
     provenance = context.provenance
-    if (
-        provenance.sources("command")
-        and context.setting("shell.allow_command_references") is not True
-    ):
+    allowed = context.setting("shell.allow_command_references") is True and not shell
+    if provenance.sources("command") and not allowed:
         raise PermissionDeniedError(
             "the command was brought in by a reference: write it in the definition and give values as `args` "
             "(rule: shell.allow_command_references)",
             {"rule": "shell.allow_command_references"},
         )
     for name in env:
-        loads = name in _LOADERS or name.startswith(_LOADER_PREFIXES)
-        if loads and provenance.sources("env", name):
+        if not (name in _LOADERS or name.startswith(_LOADER_PREFIXES)):
+            continue
+        if provenance.sources("env", name):
             raise PermissionDeniedError(
                 f"the variable {name} makes programs load code, and its value was brought in by a reference",
                 {"variable": name},
             )
+        if context.setting("shell.allow_loader_variables") is False:
+            raise PermissionDeniedError(
+                f"the variable {name} makes programs load code (rule: shell.allow_loader_variables)",
+                {"rule": "shell.allow_loader_variables", "variable": name},
+            )
+
+
+def refuse_unlisted(context: ActionContext, program: str) -> None:
+    """Refuse a program that `shell.commands` does not name; without that setting every program is allowed.
+
+    A name stands for the program that the server's own PATH leads to, a pattern with a slash for paths.
+
+    Args:
+        context: What policy says.
+        program: The path of the program.
+
+    Raises:
+        PermissionDeniedError: It is not named.
+    """
+    patterns = context.setting("shell.commands")
+    if patterns is None or any(_names(pattern, program) for pattern in patterns):
+        return
+    raise PermissionDeniedError(
+        f"{program} is none of the commands that may be run (rule: shell.commands)",
+        {"rule": "shell.commands", "command": program},
+    )
+
+
+def _names(pattern: str, program: str) -> bool:
+    if "/" in pattern:
+        return fnmatch.fnmatchcase(program, pattern)
+    folder, name = os.path.split(program)
+    if not fnmatch.fnmatchcase(name, pattern):
+        return False
+    usual = shutil.which(name, path=os.environ.get("PATH") or DEFAULT_PATH)
+    return usual is not None and os.path.samefile(usual, os.path.join(folder, name))

@@ -1,16 +1,16 @@
-"""Running a process: output kept up to a cap, a deadline, and nothing of it left behind."""
+"""Running a command: output kept up to a cap, a deadline, and nothing of it left behind."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-import signal
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
+
+from opcode_action_shell.launch import Line, Nursery
+from opcode_action_shell.nursery import Order
 
 MAX_OUTPUT = 10 << 20
 """How much of standard output and of standard error is kept, in bytes each."""
@@ -20,14 +20,15 @@ _DRAIN_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a process ended.
+    """How a command ended.
 
     Attributes:
         exit_code: Its exit status; 128 + n when signal n ended it; -1 when its time was up.
         killed: Whether its time was up.
-        stdout: The first `MAX_OUTPUT` bytes.
+        stdout: The first bytes of its standard output.
         stdout_bytes: How many there were.
-        stderr: The first `MAX_OUTPUT` bytes.
+        stderr: The first bytes of its standard error.
+        all_ended: Whether everything it started is known to have ended.
     """
 
     exit_code: int
@@ -35,87 +36,105 @@ class Outcome:
     stdout: bytes
     stdout_bytes: int
     stderr: bytes
+    all_ended: bool
 
 
 class _Sink(asyncio.Protocol):
     """Keeps the first bytes of a pipe and counts the others, so that a full pipe never holds the process up."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.kept = bytearray()
         self.total = 0
         self.ended = asyncio.Event()
+        self._most = most
 
     def data_received(self, data: bytes) -> None:
         self.total += len(data)
-        self.kept += data[: max(0, MAX_OUTPUT - len(self.kept))]
+        if len(self.kept) < self._most:
+            self.kept += data[: self._most - len(self.kept)]
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self.ended.set()
 
 
 async def run_process(
-    words: Sequence[str], *, env: Mapping[str, str], cwd: str, stdin: bytes | None, seconds: float
+    nursery: Nursery,
+    order: Order,
+    *,
+    stdin: bytes | None,
+    seconds: float,
+    most_output: int = MAX_OUTPUT,
 ) -> Outcome:
     """Run a command to its end, or until its time is up; then all of its processes are ended.
 
     Args:
-        words: The command line.
-        env: Its whole environment.
-        cwd: Its folder.
+        nursery: Where it is born.
+        order: The command and how it is confined.
         stdin: What it can read; None for nothing.
         seconds: How long it may run.
+        most_output: How many bytes are kept of each of its outputs.
 
     Raises:
-        OSError: It cannot be started.
+        NotStartedError: It never began.
+        LostError: Nobody knows what became of it.
+        OSError: There are no descriptors, or there is no place for its input.
     """
-    async with _pipes() as (sinks, ends):
+    async with _pipes(most_output) as (sinks, ends):
         with tempfile.TemporaryFile() as given:
             if stdin:
                 await asyncio.to_thread(given.write, stdin)
                 given.seek(0)
-            process = await asyncio.create_subprocess_exec(
-                *words,
-                stdin=given,
-                stdout=ends[0],
-                stderr=ends[1],
-                env=dict(env),
-                cwd=cwd,
-                start_new_session=True,
-            )
+            line = await nursery.open_line(order, [given.fileno(), *ends])
         while ends:
             os.close(ends.pop())
-        killed = False
         try:
-            async with asyncio.timeout(seconds):
-                await process.wait()
-        except TimeoutError:
-            killed = True
-            end_tree(process.pid)
-            await process.wait()
-        except BaseException:
-            end_tree(process.pid)
-            await asyncio.shield(process.wait())
-            raise
-        drained = [asyncio.ensure_future(sink.ended.wait()) for sink in sinks]
-        try:
-            await asyncio.wait(drained, timeout=_DRAIN_SECONDS)
+            code = await _code(line, seconds)
+            if code is not None:
+                await _drained(sinks)
         finally:
-            for waiter in drained:
-                waiter.cancel()
-            end_tree(process.pid)
-        code = cast("int", process.returncode)
+            all_ended = await _end(line)
+        if code is None:
+            await _drained(sinks)
         out, err = sinks
         return Outcome(
-            -1 if killed else 128 - code if code < 0 else code,
-            killed,
+            -1 if code is None else 128 - code if code < 0 else code,
+            code is None,
             bytes(out.kept),
             out.total,
             bytes(err.kept),
+            all_ended,
         )
 
 
+async def _code(line: Line, seconds: float) -> int | None:
+    """The exit code; None when the time was up."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await line.ended()
+    except TimeoutError:
+        return None
+
+
+async def _end(line: Line) -> bool:
+    """Close a line to its end, also when that is cancelled meanwhile."""
+    closing = asyncio.ensure_future(line.close())
+    try:
+        return await asyncio.shield(closing)
+    except asyncio.CancelledError:
+        await closing
+        raise
+
+
+async def _drained(sinks: list[_Sink]) -> None:
+    """Wait until the pipes are at their end, for a while."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            for sink in sinks:
+                await sink.ended.wait()
+
+
 @contextlib.asynccontextmanager
-async def _pipes() -> AsyncIterator[tuple[list[_Sink], list[int]]]:
+async def _pipes(most: int) -> AsyncIterator[tuple[list[_Sink], list[int]]]:
     """Two sinks and the ends that write into them; what is still open is closed."""
     loop = asyncio.get_running_loop()
     sinks: list[_Sink] = []
@@ -125,7 +144,9 @@ async def _pipes() -> AsyncIterator[tuple[list[_Sink], list[int]]]:
         for _ in range(2):
             read, write = os.pipe()
             ends.append(write)
-            transport, sink = await loop.connect_read_pipe(_Sink, os.fdopen(read, "rb", 0))
+            transport, sink = await loop.connect_read_pipe(
+                lambda: _Sink(most), os.fdopen(read, "rb", 0)
+            )
             transports.append(transport)
             sinks.append(sink)
         yield sinks, ends
@@ -134,28 +155,3 @@ async def _pipes() -> AsyncIterator[tuple[list[_Sink], list[int]]]:
             os.close(end)
         for transport in transports:
             transport.close()
-
-
-def end_tree(pid: int) -> None:
-    """End a process, its group, and whatever descends from it."""
-    for descendant in [*_descendants(pid), pid]:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(descendant, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-
-
-def _descendants(pid: int) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for entry in os.listdir("/proc") if Path("/proc/self/stat").exists() else ():
-        if entry.isdecimal():
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                fields = Path("/proc", entry, "stat").read_bytes().rpartition(b")")[2].split()
-                children.setdefault(int(fields[1]), []).append(int(entry))
-    found: list[int] = []
-    stack = [pid]
-    while stack:
-        below = children.get(stack.pop(), [])
-        found += below
-        stack += below
-    return found
