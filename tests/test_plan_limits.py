@@ -12,8 +12,8 @@ from opcode_core.model.problems import Problem
 from opcode_core.model.requests import DefineRequest, QueryRequest
 from opcode_core.opening import open_service
 from opcode_core.plan.compile import MAX_DEFINITION_BYTES, Diagnosis, diagnose
+from opcode_core.plan.members import MAX_STEPS
 from opcode_core.plan.problems import MOST
-from opcode_core.plan.steps import MAX_STEPS
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import Registry
 from opcode_core.settings import Settings

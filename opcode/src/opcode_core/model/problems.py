@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 ProblemCode = Literal[
@@ -41,6 +41,7 @@ class Problem:
         fix: An RFC 6902 patch of the definition, if one is certain.
         severity: `error` refuses the definition, `warning` does not.
         argument: The argument of `define` that `path` points into; None for the definition itself.
+        offset: Where in the text at `path`, in characters from 0; None for the whole of it. Shown with a file only.
     """
 
     path: str
@@ -50,6 +51,7 @@ class Problem:
     fix: tuple[dict[str, Any], ...] | None = None
     severity: Literal["error", "warning"] = "error"
     argument: str | None = None
+    offset: int | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Give the problem as an agent sees it; members that say nothing are left out."""

@@ -12,10 +12,13 @@ from opcode_core.jsonio import MAX_DEPTH, type_name, write_json
 from opcode_core.model.definition import Plan
 from opcode_core.model.problems import Problem, pointer
 from opcode_core.plan.fields import check_object
+from opcode_core.plan.members import step_ids
+from opcode_core.plan.outputs import DeclaredOutputs
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.references import References
 from opcode_core.plan.schemas import compile_schema
-from opcode_core.plan.steps import StepCompiler, step_ids
+from opcode_core.plan.shapes import shape_of
+from opcode_core.plan.steps import StepCompiler
 from opcode_core.plan.triggers import check_triggers
 from opcode_core.plan.visibility import WORKFLOW_FIELDS, AllSettled, Place, declared_inputs
 from opcode_core.plugins.registry import Registry
@@ -92,7 +95,8 @@ def diagnose(
         problems.report(too_large)
         plan = None
     else:
-        plan = _compile(definition, registry, problems, input_schema)
+        usable_schema = None if inputs_found.refused else input_schema
+        plan = _compile(definition, registry, problems, usable_schema)
     found = [*problems.all(), *inputs_found.all(), *outputs_found.all(), *trigger_found.all()]
     if plan is None or any(problem.severity == "error" for problem in found):
         return Diagnosis(found, None)
@@ -155,9 +159,15 @@ def _compile(
     if "steps" in good and not raw_steps:
         problems.add("/steps", "INVALID_VALUE", "a definition needs at least one step")
     ids = step_ids(raw_steps)
-    everywhere = Place(AllSettled(ids), inputs=known_inputs, outer_ids=(ids,))
+    outputs = DeclaredOutputs()
+    everywhere = Place(
+        AllSettled(ids, outputs),
+        inputs=known_inputs,
+        outer_ids=(ids,),
+        input_shape=shape_of(input_schema),
+    )
     compiler = StepCompiler(registry, references, problems)
-    steps = compiler.compile(raw_steps, "/steps", everywhere)
+    steps = compiler.compile(raw_steps, "/steps", everywhere, outputs)
     hooks: dict[str, Any] = {
         name: compiler.hook(
             good[name], name, replace(everywhere, workflow=(*WORKFLOW_FIELDS, "error"))

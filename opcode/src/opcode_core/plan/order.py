@@ -2,70 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any
+from itertools import chain, pairwise
 
 from opcode_core.model.problems import pointer
+from opcode_core.plan.dependencies import check_dependencies
 from opcode_core.plan.graph import Ancestry, ancestry_of, find_cycles, levels_of
 from opcode_core.plan.problems import Problems
+from opcode_core.plan.raw import RawStep
 from opcode_core.suggest import nearest
-
-
-@dataclass(slots=True)
-class RawStep:
-    """A step whose members were checked one by one.
-
-    Attributes:
-        id: Its id; made up and unusable when the definition's cannot be used.
-        at: Where it stands, as a JSON Pointer.
-        raw: Its members as written.
-        good: Those of its members that are as they should be, durations as seconds.
-        usable: Whether the id may be referred to.
-        outward: The fallback steps that steps nested in it name and that are not beside those.
-        depends_on: The ids it depends on that exist.
-    """
-
-    id: str
-    at: str
-    raw: Mapping[str, Any]
-    good: dict[str, Any]
-    usable: bool
-    outward: frozenset[str] = frozenset()
-    depends_on: list[str] = field(default_factory=list)
-
-    @property
-    def fallback(self) -> str | None:
-        """The id of the step that stands in for it, if it says one."""
-        handler = self.good.get("on_error")
-        if isinstance(handler, dict) and handler.get("strategy") == "fallback_step":
-            return handler.get("fallback_step")
-        return None
-
-    def fallbacks_among(self, ids: Container[str]) -> list[str]:
-        """The steps of its list that stand in for it, or for one nested in it."""
-        own = () if self.fallback is None else (self.fallback,)
-        named = dict.fromkeys([*own, *sorted(self.outward)])
-        return [name for name in named if name in ids and name != self.id]
-
-
-def outward_fallbacks(value: Any) -> frozenset[str]:
-    """The fallback steps named anywhere in a value that are not beside the step that names them.
-
-    Args:
-        value: A part of a definition: what is a list of steps in it only its step type knows, so every list counts.
-    """
-    if isinstance(value, Mapping):
-        found = frozenset().union(*map(outward_fallbacks, value.values()))
-        handler = value.get("on_error")
-        target = handler.get("fallback_step") if isinstance(handler, Mapping) else None
-        return found | {target} if isinstance(target, str) else found
-    if isinstance(value, list):
-        ids = {item.get("id") for item in value if isinstance(item, Mapping)} - {None}
-        beside = {name for name in ids if isinstance(name, str)}
-        return frozenset().union(*map(outward_fallbacks, value)) - beside
-    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +25,7 @@ class Order:
         ancestry: Who comes before whom; None when there is a cycle.
         in_sequence: Whether the steps run one after the other, in the order of their list.
         waits: Step → what it waits for, both without fallback steps.
+        one_by_one: All ids, each after what it waits for; as they were given when there is a cycle.
     """
 
     levels: list[list[str]]
@@ -87,6 +34,7 @@ class Order:
     ancestry: Ancestry | None
     in_sequence: bool = False
     waits: Mapping[str, list[str]] = field(default_factory=dict)
+    one_by_one: tuple[str, ...] = ()
 
     @property
     def spares(self) -> dict[str, tuple[str, ...]]:
@@ -115,7 +63,7 @@ def order_steps(
     """
     by_id = {step.id: step for step in steps if step.usable}
     for step in steps:
-        _check_dependencies(step, by_id, problems)
+        check_dependencies(step, by_id, problems)
         _check_fallback(step, by_id, outer, problems)
     fallbacks: dict[str, tuple[str, ...]] = {}
     for step in by_id.values():
@@ -135,8 +83,9 @@ def order_steps(
             f"these steps wait for each other: {' -> '.join(cycle)}",
         )
     if cycles:
-        return Order([], fallbacks, (), None, in_sequence)
-    ancestry = ancestry_of(edges, levels_of(edges))
+        return Order([], fallbacks, (), None, in_sequence, one_by_one=tuple(by_id))
+    every_level = levels_of(edges)
+    ancestry = ancestry_of(edges, every_level)
     walked = {
         node: _without_fallbacks(edges[node], fallbacks) for node in by_id if node not in fallbacks
     }
@@ -146,7 +95,9 @@ def order_steps(
     last = tuple(node for node in walked if node not in needed)
     if in_sequence:
         last = tuple(walked)[-1:]
-    return Order(levels_of(walked), fallbacks, last, ancestry, in_sequence, walked)
+    levels = every_level if not fallbacks else levels_of(walked)
+    one_by_one = tuple(chain.from_iterable(every_level))
+    return Order(levels, fallbacks, last, ancestry, in_sequence, walked, one_by_one)
 
 
 def _place_of(cycle: Sequence[RawStep]) -> str:
@@ -185,42 +136,6 @@ def _without_fallbacks(
         else:
             waits[target] = None
     return list(waits)
-
-
-def _check_dependencies(step: RawStep, by_id: Mapping[str, RawStep], problems: Problems) -> None:
-    seen: set[str] = set()
-    for index, target in enumerate(step.good.get("depends_on", ())):
-        at = pointer(step.at, "depends_on", index)
-        if not isinstance(target, str):
-            problems.add(at, "WRONG_TYPE", "expected the id of a step, which is a string")
-        elif target == step.id:
-            fix = [{"op": "remove", "path": at}]
-            problems.add(
-                at,
-                "CYCLE_DETECTED",
-                f"a step cannot depend on itself: {target} -> {target}",
-                fix=fix,
-            )
-        elif target in seen:
-            fix = [{"op": "remove", "path": at}]
-            problems.add(at, "INVALID_VALUE", f"`{target}` is in the list twice", fix=fix)
-        elif target not in by_id:
-            meant = (
-                None
-                if problems.full
-                else nearest(target, (other for other in by_id if other != step.id))
-            )
-            problems.add(
-                at,
-                "UNKNOWN_STEP",
-                f"there is no step `{target}` in this list of steps",
-                hint=f"did you mean `{meant}`?" if meant else None,
-                fix=[{"op": "replace", "path": at, "value": meant}] if meant else None,
-            )
-        else:
-            step.depends_on.append(target)
-        if isinstance(target, str):
-            seen.add(target)
 
 
 def _check_fallback(

@@ -40,6 +40,7 @@ class Problems:
         hint: str | None = None,
         fix: list[dict[str, Any]] | None = None,
         warning: bool = False,
+        offset: int | None = None,
     ) -> None:
         """Keep a problem of these members."""
         self.report(
@@ -51,6 +52,7 @@ class Problems:
                 fix=tuple(fix) if fix else None,
                 severity="warning" if warning else "error",
                 argument=self._argument,
+                offset=offset,
             )
         )
 
@@ -59,7 +61,7 @@ class Problems:
     ) -> None:
         """Keep the problem of a member that does not exist, with the one that was probably meant."""
         if self.full:
-            self._beyond += 1
+            self.beyond()
             return
         meant = nearest(name, known)
         fix = None
@@ -85,6 +87,10 @@ class Problems:
             hint=f"did you mean `{meant}`?" if meant else None,
             fix=[{"op": "replace", "path": at, "value": meant}] if meant else None,
         )
+
+    def beyond(self) -> None:
+        """Count a problem that is not kept: there are too many already."""
+        self._beyond += 1
 
     @property
     def full(self) -> bool:

@@ -9,12 +9,20 @@ from opcode_core.expressions import Expression, ExpressionEngine, ExpressionSynt
 from opcode_core.fields import Field
 from opcode_core.logs import logger
 from opcode_core.model.problems import pointer
+from opcode_core.plan.declared import check_path, check_reads, report_expression
 from opcode_core.plan.fields import check_member
 from opcode_core.plan.problems import Problems
+from opcode_core.plan.spot import Draft, Spot
 from opcode_core.plan.visibility import Place
 from opcode_core.plugins.registry import Registry
 from opcode_core.references import tree
-from opcode_core.references.parse import Reference, ReferenceSyntaxError, has_reference, parse_text
+from opcode_core.references.parse import (
+    Piece,
+    Reference,
+    ReferenceSyntaxError,
+    has_reference,
+    parse_text,
+)
 from opcode_core.suggest import did_you_mean, listing
 
 _NO_EXTRA: Mapping[str, str] = {}
@@ -77,15 +85,16 @@ class References:
             engine, at = name, pointer(at, name)
         if not check_member(source, Field("string"), at, self._problems):
             return None
-        inside = self._unwrapped(source, at)
-        if inside is None:
+        spot = self._unwrapped(source, at)
+        if spot is None:
             return None
-        braces = inside != source
+        braces = spot.source != source
         names = [engine] if isinstance(engine, str) else list(engine)
-        for name in names:
-            if isinstance(self._compile(inside, name, inside_braces=braces), Expression):
-                return self._expression(inside, at, place, name, inside_braces=braces)
-        return self._expression(inside, at, place, names[0], inside_braces=braces)
+        for name in names[1:] and names:
+            compiled = self._compile(spot.source, name, inside_braces=braces)
+            if not isinstance(compiled, ExpressionSyntaxError):
+                return self._expression(spot, place, name, inside_braces=braces)
+        return self._expression(spot, place, names[0], inside_braces=braces)
 
     def action_expression(
         self, source: str, at: str, place: Place, engine: str, extra: Mapping[str, str]
@@ -102,18 +111,19 @@ class References:
         Returns:
             None when it does not compile, which is reported.
         """
-        return self._expression(source, at, place, engine, inside_braces=False, extra=extra)
+        spot = Spot(Draft(at, source), source)
+        return self._expression(spot, place, engine, inside_braces=False, extra=extra)
 
-    def _unwrapped(self, source: str, at: str) -> str | None:
+    def _unwrapped(self, source: str, at: str) -> Spot | None:
+        draft = Draft(at, source)
         if not has_reference(source):
-            return source
-        try:
-            pieces = parse_text(source.strip())
-        except ReferenceSyntaxError as error:
-            self._problems.add(at, "BAD_REFERENCE", error.message)
+            return Spot(draft, source)
+        pieces = self._pieces(source, at)
+        if pieces is None:
             return None
-        if len(pieces) == 1 and isinstance(pieces[0], Reference):
-            return pieces[0].source
+        inside = [piece for piece in pieces if not isinstance(piece, str) or piece.strip()]
+        if len(inside) == 1 and isinstance(inside[0], Reference):
+            return Spot(draft, inside[0].source, inside[0].offset)
         self._problems.add(
             at,
             "BAD_EXPRESSION",
@@ -137,14 +147,20 @@ class References:
             return tree.literal({name: _value(node) for name, node in members})
         return tree.Object(tuple(members), _union(nodes))
 
-    def _text(self, text: str, at: str, place: Place) -> tree.Node:
+    def _pieces(self, text: str, at: str) -> list[Piece] | None:
         try:
-            pieces = parse_text(text)
+            return parse_text(text)
         except ReferenceSyntaxError as error:
-            self._problems.add(at, "BAD_REFERENCE", error.message)
+            self._problems.add(at, "BAD_REFERENCE", error.message, offset=error.offset)
+            return None
+
+    def _text(self, text: str, at: str, place: Place) -> tree.Node:
+        pieces = self._pieces(text, at)
+        if pieces is None:
             return tree.Literal(text, frozenset({"?"}))
+        draft = Draft(at, text)
         parts = [
-            piece if isinstance(piece, str) else self._reference(piece, at, place)
+            piece if isinstance(piece, str) else self._reference(piece, draft, place)
             for piece in pieces
         ]
         if len(parts) == 1:
@@ -154,41 +170,44 @@ class References:
             return tree.Literal("".join(str(part) for part in parts))
         return tree.Text(tuple(parts), _union(nodes))
 
-    def _reference(self, reference: Reference, at: str, place: Place) -> tree.Node:
+    def _reference(self, reference: Reference, draft: Draft, place: Place) -> tree.Node:
         path = reference.path
+        spot = Spot(draft, reference.source, reference.offset)
         if path is None:
-            compiled = self._expression(reference.source, at, place, "cel", inside_braces=True)
+            compiled = self._expression(spot, place, "cel", inside_braces=True)
             if compiled is None:
                 return tree.Literal(None, frozenset({"?"}))
             sources = frozenset(_namespace(str(read[0])) for read in compiled.reads)
             return tree.ExpressionReference(compiled, sources or frozenset({"expression"}))
-        place.check(path, at, self._problems)
-        sources = frozenset({str(path[0])})
-        return (
-            tree.SecretReference(path)
-            if path[0] == "secrets"
-            else tree.PathReference(path, sources)
-        )
+        good = place.check(path, spot, self._problems)
+        if path[0] == "secrets":
+            return tree.SecretReference(path)
+        shape = check_path(path, place, spot, self._problems) if good else None
+        types = None if shape is None else shape.types()
+        return tree.PathReference(path, frozenset({str(path[0])}), types)
 
     def _expression(
         self,
-        source: str,
-        at: str,
+        spot: Spot,
         place: Place,
         engine_name: str,
         *,
         inside_braces: bool,
         extra: Mapping[str, str] = _NO_EXTRA,
     ) -> Expression | None:
-        compiled = self._compile(source, engine_name, inside_braces=inside_braces, extra=extra)
+        compiled = self._compile(spot.source, engine_name, inside_braces=inside_braces, extra=extra)
         if isinstance(compiled, ExpressionSyntaxError):
-            self._problems.add(at, "BAD_EXPRESSION", compiled.message)
+            report_expression(compiled, spot, place, self._problems)
             return None
         own = set(extra.values())
         good = [
-            place.check(read, at, self._problems) for read in compiled.reads if read[0] not in own
+            place.check(read, spot, self._problems) for read in compiled.reads if read[0] not in own
         ]
-        return compiled if all(good) else None
+        if not all(good):
+            return None
+        if engine_name == "cel" and not own:
+            check_reads(compiled, place, spot, self._problems)
+        return compiled
 
     def _engine(self, name: str) -> ExpressionEngine | ExpressionSyntaxError | None:
         try:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
-from opcode_core.plan.order import Order, RawStep
-from opcode_core.plan.visibility import dependency_fix
+from opcode_core.model.problems import pointer
+from opcode_core.plan.order import Order
+from opcode_core.plan.raw import RawStep
+from opcode_core.plan.shapes import Shape
+from opcode_core.plan.spot import Fix
+from opcode_core.plan.visibility import Outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +21,13 @@ class SettledBefore:
         step: That step.
         ids: All ids of its list.
         order: The order of its list.
+        outputs: What the steps of the list declare.
     """
 
     step: RawStep
     ids: frozenset[str]
     order: Order
+    outputs: Outputs
 
     def names(self) -> Collection[str]:
         """The ids of all steps of the list."""
@@ -44,7 +49,7 @@ class SettledBefore:
             ancestry.certain(primary, self.step.id) for primary in primaries
         )
 
-    def why_not(self, step_id: str) -> tuple[str, str | None, list[dict[str, Any]] | None]:
+    def why_not(self, step_id: str) -> tuple[str, str | None, Fix | None]:
         """Message, hint and fix for a step that is not certain to be settled."""
         if step_id == self.step.id:
             return "a step cannot read itself", None, None
@@ -57,5 +62,19 @@ class SettledBefore:
         if ancestry is not None and ancestry.certain(self.step.id, step_id):
             return f"step `{step_id}` runs after this one, because it depends on it", None, None
         message = f"step `{step_id}` is not certain to be settled before this step begins"
-        fix = dependency_fix(self.step.at, "depends_on" in self.step.raw, step_id)
-        return message, f"add `{step_id}` to `depends_on`", fix
+        return message, f"add `{step_id}` to `depends_on`", _depending(self.step, step_id)
+
+    def output(self, step_id: str) -> Shape | None:
+        """What a step of the list declares."""
+        return self.outputs.output(step_id)
+
+
+def _depending(step: RawStep, step_id: str) -> Fix:
+    """The patch that lets a step depend on another, after those that were proposed for it before."""
+    at = pointer(step.at, "depends_on")
+    first = not step.missing
+    if step_id not in step.missing:
+        step.missing.append(step_id)
+    if first and step.mended:
+        return [{"op": "add", "path": f"{at}/-", "value": step_id}]
+    return [{"op": "add", "path": at, "value": [*step.mended, *step.missing]}]

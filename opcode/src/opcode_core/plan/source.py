@@ -15,9 +15,9 @@ from opcode_core.logs import logger
 from opcode_core.model.definition import StepList
 from opcode_core.model.problems import Problem, pointer
 from opcode_core.plan.fields import check_object
-from opcode_core.plan.order import RawStep
 from opcode_core.plan.params import ParamsSource, check_params
 from opcode_core.plan.problems import Problems
+from opcode_core.plan.raw import RawStep
 from opcode_core.plan.references import References
 from opcode_core.plan.visibility import Place
 from opcode_core.plugins.registry import Registry
@@ -105,7 +105,7 @@ class DefinedStep:
         node = self._params(raw, at, action.secrets if action else frozenset(raw))
         if action is None:
             return None
-        ready = check_params(action, node, at, self._problems)
+        ready = check_params(action, node, at, self._problems, handled=self._place.handled)
         if action.check is not None:
             source = ParamsSource(raw, node, at, self._compile_at)
             try:

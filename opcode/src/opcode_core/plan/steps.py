@@ -1,21 +1,22 @@
-"""The steps of a definition: members that every step has, ids, types; then each is compiled by its type."""
+"""The steps of a definition, each compiled by its type; lists of nested steps, and hooks."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 from opcode_core.expressions import Expression
 from opcode_core.fields import Field
-from opcode_core.jsonio import type_name
 from opcode_core.logs import logger
 from opcode_core.model.definition import PlannedStep, RetryPolicy, StepList, Strategy
 from opcode_core.model.problems import pointer
-from opcode_core.plan.fields import check_member, check_object
-from opcode_core.plan.order import Order, RawStep, order_steps, outward_fallbacks
+from opcode_core.plan.fields import check_member
+from opcode_core.plan.members import OWN, StepMembers, step_ids
+from opcode_core.plan.order import Order, order_steps
+from opcode_core.plan.outputs import DeclaredOutputs
 from opcode_core.plan.problems import Problems
+from opcode_core.plan.raw import RawStep
 from opcode_core.plan.references import References
 from opcode_core.plan.settled import SettledBefore
 from opcode_core.plan.source import DefinedStep
@@ -23,35 +24,8 @@ from opcode_core.plan.visibility import Nested, Place
 from opcode_core.plugins.registry import Registry
 from opcode_core.steps import StepType
 
-MAX_STEPS = 10_000
 MAX_NESTING = 16
 """How deep steps may be nested in steps."""
-_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-
-_COMMON = {
-    "id": Field("string", required=True),
-    "type": Field("string"),
-    "depends_on": Field("array"),
-    "condition": Field("any"),
-    "timeout": Field("duration"),
-    "retry": Field("object"),
-    "on_error": Field("object"),
-    "on_interrupt": Field("string", choices=("suspend", "retry", "fail")),
-}
-_OWN = {"action": Field("string"), "params": Field("object"), "config": Field("object")}
-_RETRY = {
-    "max": Field("integer", required=True, least=0, warn_above=10),
-    "backoff": Field("string", choices=("none", "constant", "linear", "exponential")),
-    "delay": Field("duration"),
-    "max_delay": Field("duration"),
-    "jitter": Field("boolean"),
-}
-_ON_ERROR = {
-    "strategy": Field(
-        "string", required=True, choices=("ignore", "fail_workflow", "fallback_step", "retry")
-    ),
-    "fallback_step": Field("string"),
-}
 
 
 class StepCompiler:
@@ -67,23 +41,29 @@ class StepCompiler:
         self._registry = registry
         self._references = references
         self._problems = problems
-        self._count = 0
+        self._members = StepMembers(problems)
 
-    def compile(self, value: list[Any], at: str, around: Place) -> StepList:
+    def compile(
+        self, value: list[Any], at: str, around: Place, outputs: DeclaredOutputs
+    ) -> StepList:
         """Check and compile the steps of the definition.
 
         Args:
             value: The steps as written.
             at: Where the list stands, as a JSON Pointer.
             around: What any of them may refer to.
+            outputs: Takes in what they declare about their outputs.
         """
-        raw_steps = self._check(value, at)
+        raw_steps = self._members.check(value, at)
         ids = step_ids(value)
         order = order_steps(raw_steps, self._problems)
         return self._compiled(
             raw_steps,
             order,
-            lambda step: replace(around, steps=SettledBefore(step, ids, order), outer_ids=(ids,)),
+            outputs,
+            lambda step: replace(
+                around, steps=SettledBefore(step, ids, order, outputs), outer_ids=(ids,)
+            ),
         )
 
     def nested(self, value: Any, at: str, around: Place, *, in_loop: bool) -> StepList | None:
@@ -107,7 +87,7 @@ class StepCompiler:
             message = f"steps are nested deeper than {MAX_NESTING}: call another template instead"
             self._problems.add(at, "LIMIT_EXCEEDED", message)
             return None
-        raw_steps = self._check(value, at)
+        raw_steps = self._members.check(value, at)
         ids = step_ids(value)
         order = order_steps(raw_steps, self._problems, in_sequence=True, outer=around.outer_ids)
         place = replace(
@@ -116,11 +96,13 @@ class StepCompiler:
             depth=around.depth + 1,
             outer_ids=(ids, *around.outer_ids),
         )
+        outputs = DeclaredOutputs()
         return self._compiled(
             raw_steps,
             order,
+            outputs,
             lambda step: replace(
-                place, steps=Nested(SettledBefore(step, ids, order), around.steps)
+                place, steps=Nested(SettledBefore(step, ids, order, outputs), around.steps)
             ),
         )
 
@@ -131,92 +113,40 @@ class StepCompiler:
             A list of this one step; None when something is wrong, which is reported.
         """
         at = pointer("", name)
-        step = self._check_step(value, at, {}, name)
+        step = self._members.check_step(value, at, {}, name)
         order = order_steps([step], self._problems)
         if step.id in around.outer_ids[0]:
             self._problems.add(
                 pointer(at, "id"), "DUPLICATE_ID", f"the id `{step.id}` is taken by a step"
             )
-        return self._compiled([step], order, lambda _: around)
+        return self._compiled([step], order, DeclaredOutputs(), lambda _: around)
 
     def _compiled(
-        self, raw_steps: list[RawStep], order: Order, place: Callable[[RawStep], Place]
+        self,
+        raw_steps: list[RawStep],
+        order: Order,
+        outputs: DeclaredOutputs,
+        place: Callable[[RawStep], Place],
     ) -> StepList:
-        planned = {}
-        for step in raw_steps:
+        """Compile steps, each after those it may refer to: what they declare is known then."""
+        found = {}
+        position = {step_id: number for number, step_id in enumerate(order.one_by_one)}
+        for step in sorted(raw_steps, key=lambda step: position.get(step.id, -1)):
             compiled = self._step(step, place(step))
             if compiled is not None and step.usable:
-                planned[step.id] = compiled
+                found[step.id] = compiled
+                if compiled.strategy not in ("ignore", "fallback_step"):
+                    outputs.add(step.id, compiled.type)
         if self._problems.refused:
             return StepList({}, (), {}, ())
+        planned = {step.id: found[step.id] for step in raw_steps}
         levels = tuple(tuple(planned[step_id] for step_id in level) for level in order.levels)
         waits = {step_id: tuple(targets) for step_id, targets in order.waits.items()}
         return StepList(planned, levels, order.fallbacks, order.last, order.spares, waits)
 
-    def _check(self, value: list[Any], at: str) -> list[RawStep]:
-        before, self._count = self._count, self._count + len(value)
-        if self._count > MAX_STEPS:
-            if before <= MAX_STEPS:
-                message = f"{self._count} steps are too many: at most {MAX_STEPS}"
-                self._problems.add(at, "LIMIT_EXCEEDED", message)
-            return []
-        steps: list[RawStep] = []
-        seen: dict[str, str] = {}
-        for index, raw in enumerate(value):
-            step_at = pointer(at, index)
-            if not isinstance(raw, Mapping):
-                self._problems.add(
-                    step_at,
-                    "WRONG_TYPE",
-                    f"expected a step, which is an object, found {type_name(raw)}",
-                )
-                continue
-            steps.append(self._check_step(raw, step_at, seen))
-        return steps
-
-    def _check_step(
-        self, raw: Mapping[str, Any], at: str, seen: dict[str, str], default_id: str | None = None
-    ) -> RawStep:
-        fields = {**_COMMON, **_OWN}
-        if default_id is not None:
-            fields["id"] = Field("string")
-        good = check_object(raw, fields, at, self._problems)
-        self._check_policies(good, at)
-        step_id = good.get("id", default_id if "id" not in raw else None)
-        usable = step_id is not None and self._check_id(step_id, at, seen)
-        name = step_id if usable and step_id else f"?{at}"
-        outward = outward_fallbacks(raw.get("config"))
-        return RawStep(name, at, raw, good, usable, outward)
-
-    def _check_id(self, step_id: str, at: str, seen: dict[str, str]) -> bool:
-        path = pointer(at, "id")
-        if not _ID.fullmatch(step_id):
-            self._problems.add(
-                path,
-                "INVALID_ID",
-                f"{step_id!r} is no id" if step_id else "the id is empty",
-                hint="begin with a letter or `_`, go on with letters, digits, `_` and `-`",
-            )
-            return False
-        if step_id in seen:
-            self._problems.add(
-                path, "DUPLICATE_ID", f"the id `{step_id}` is taken by {seen[step_id]}"
-            )
-            return False
-        seen[step_id] = at
-        return True
-
-    def _check_policies(self, good: dict[str, Any], at: str) -> None:
-        if "retry" in good:
-            good["retry"] = check_object(
-                good["retry"], _RETRY, pointer(at, "retry"), self._problems
-            )
-        if "on_error" in good:
-            good["on_error"] = check_object(
-                good["on_error"], _ON_ERROR, pointer(at, "on_error"), self._problems
-            )
-
-    def _step(self, step: RawStep, place: Place) -> PlannedStep | None:
+    def _step(self, step: RawStep, around: Place) -> PlannedStep | None:
+        handled = step.good.get("on_error", {}).get("strategy") in ("ignore", "fallback_step")
+        place = replace(around, handled=True) if handled and not around.handled else around
         kind = self._step_type(step)
         guard = self._guard(step, place)
         if kind is None:
@@ -266,7 +196,7 @@ class StepCompiler:
         return self._references.expression(step.good["condition"], at, place)
 
     def _check_own_fields(self, step: RawStep, kind: type[StepType]) -> None:
-        for name in _OWN:
+        for name in OWN:
             if name in step.raw and name not in kind.fields:
                 self._problems.add(
                     pointer(step.at, name),
@@ -282,12 +212,3 @@ def _retry_policy(good: Mapping[str, Any]) -> RetryPolicy | None:
     if good.get("on_error", {}).get("strategy") == "retry":
         return RetryPolicy(max=3)
     return None
-
-
-def step_ids(steps: list[Any]) -> frozenset[str]:
-    """The ids of steps as written, as far as they are texts."""
-    return frozenset(
-        step["id"]
-        for step in steps
-        if isinstance(step, Mapping) and isinstance(step.get("id"), str)
-    )

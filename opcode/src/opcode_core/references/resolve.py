@@ -57,9 +57,7 @@ def missing(value: Any, path: Path, position: int) -> InterpolationError:
     elif isinstance(value, list):
         message = f"${{{{{whole}}}}}: `{before}` is an array of {len(value)} and has no `{segment}`"
     else:
-        message = (
-            f"${{{{{whole}}}}}: `{before}` is {_article(type_name(value))} and has no `{segment}`"
-        )
+        message = f"${{{{{whole}}}}}: `{before}` is {with_article(type_name(value))} and has no `{segment}`"
     return InterpolationError(message, {"reference": whole})
 
 
@@ -87,5 +85,6 @@ def _index(segment: str | int) -> int:
     raise KeyError(segment)
 
 
-def _article(name: str) -> str:
+def with_article(name: str) -> str:
+    """The name of a JSON type as it stands in a sentence: `an array`, `null`."""
     return name if name == "null" else f"an {name}" if name[0] in "aeiou" else f"a {name}"

@@ -62,10 +62,17 @@ class LiteralStructure:
 
 @dataclass(frozen=True, slots=True)
 class PathReference:
-    """A reference that holds a path: its value keeps its type."""
+    """A reference that holds a path: its value keeps its type.
+
+    Attributes:
+        path: The path, namespace first.
+        sources: The namespace.
+        types: The JSON types its value may have, as far as that is declared; None for any.
+    """
 
     path: Path
     sources: frozenset[str]
+    types: frozenset[str] | None = None
 
     def resolve(self, variables: Variables) -> Any:
         """The value at the path."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from opcode_core import BoundAction, Effect, StepContext, StepSource, StepType
+from opcode_core import BoundAction, Effect, Output, StepContext, StepSource, StepType
 
 
 class ActionStep(StepType):
@@ -46,8 +47,8 @@ class ActionStep(StepType):
     @property
     def output_schema(self) -> Mapping[str, Any] | None:
         """What the action declares."""
-        output = self.bound.action.output
-        return None if output is None else output.model_json_schema(by_alias=True)
+        output = None if self._bound is None else self._bound.action.output
+        return None if output is None else _schema_of(output)
 
     @property
     def in_place(self) -> bool:
@@ -65,3 +66,8 @@ class ActionStep(StepType):
     async def execute(self, step: StepContext) -> Any:
         """Run the action."""
         return await step.run_action(self.bound)
+
+
+@lru_cache(maxsize=1024)
+def _schema_of(output: type[Output]) -> Mapping[str, Any]:
+    return output.model_json_schema(by_alias=True, mode="serialization")
