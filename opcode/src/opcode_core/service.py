@@ -9,7 +9,6 @@ from opcode_core.engine.engine import CLOSE_SECONDS, Engine
 from opcode_core.engine.live import LiveWorkflow
 from opcode_core.engine.signal import Signal
 from opcode_core.errors import ValidationError
-from opcode_core.jobs import Jobs
 from opcode_core.launching import Launcher
 from opcode_core.model.answers import plan_answer, workflow_answer
 from opcode_core.model.definition import TemplateVersion
@@ -28,6 +27,7 @@ from opcode_core.plugins.registry import Registry
 from opcode_core.queries import run_query
 from opcode_core.store.protocol import NewTemplate, Store
 from opcode_core.templates import name_problems, step_ids, summary
+from opcode_core.upkeep import Upkeep
 
 _MOST_EVENTS = 500
 
@@ -37,7 +37,7 @@ class Service:
 
     Attributes:
         registry: What the plugins brought.
-        jobs: What starts templates by itself; None where nothing does.
+        upkeep: What there is beside the five verbs; None where nothing is.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class Service:
         engine: Engine,
         launcher: Launcher,
         clock: Clock,
-        jobs: Jobs | None = None,
+        upkeep: Upkeep | None = None,
     ) -> None:
         self.registry = registry
-        self.jobs = jobs
+        self.upkeep = upkeep
         self._store = store
         self._engine = engine
         self._clock = clock
@@ -60,8 +60,8 @@ class Service:
 
     async def drain(self, grace: float = CLOSE_SECONDS) -> None:
         """Take no new runs, let running steps finish for up to `grace` seconds, store everything."""
-        if self.jobs is not None:
-            await self.jobs.close()
+        if self.upkeep is not None:
+            await self.upkeep.close()
         await self._engine.close(grace)
 
     def close(self) -> None:
@@ -100,11 +100,11 @@ class Service:
             description=request.description,
             agent_id=request.agent_id,
             created_at=to_micros(self._clock.now()),
-            jobs=() if self.jobs is None else await self.jobs.planned(request.triggers),
+            jobs=() if self.upkeep is None else await self.upkeep.jobs.planned(request.triggers),
         )
         version = await self._templates.add(template, diagnosis.plan)
-        if self.jobs is not None:
-            await self.jobs.changed(request.name)
+        if self.upkeep is not None:
+            await self.upkeep.jobs.changed(request.name)
         answer: dict[str, Any] = {"name": request.name, "version": version}
         if warnings:
             answer["warnings"] = warnings
@@ -237,7 +237,7 @@ class Service:
             request.filter,
             self._store,
             self.registry,
-            None if self.jobs is None else self.jobs.list,
+            None if self.upkeep is None else self.upkeep.jobs.list,
         )
 
     def params_schema(self, action: str) -> dict[str, Any] | None:

@@ -68,6 +68,10 @@ class Templates:
             self._latest[template.name] = version
         return version
 
+    def forget_latest(self, name: str) -> None:
+        """Another version of a template may be the latest now."""
+        self._latest.pop(name, None)
+
     async def find(self, name: str, version: str | None) -> TemplateVersion:
         """A version of a template, the latest by default.
 

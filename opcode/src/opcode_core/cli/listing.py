@@ -49,18 +49,18 @@ def show_plugins(*, as_json: bool) -> None:
     if as_json:
         print_json({"plugins": rows})
         return
-    table = _table("name", "distribution", "version", "status", "actions", "reason")
+    listed = table("name", "distribution", "version", "status", "actions", "reason")
     for row in rows:
         colour = _COLOURS[str(row["status"])]
-        table.add_row(
-            _cell(row["name"]),
-            _cell(row["distribution"]),
-            _cell(row["version"]),
-            _cell(row["status"], colour),
+        listed.add_row(
+            cell(row["name"]),
+            cell(row["distribution"]),
+            cell(row["version"]),
+            cell(row["status"], colour),
             str(row["actions"] or ""),
-            _cell(row["reason"]),
+            cell(row["reason"]),
         )
-    console().print(table)
+    console().print(listed)
 
 
 def show_actions(name: str | None, *, as_json: bool) -> None:
@@ -73,16 +73,16 @@ def show_actions(name: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json({"actions": described})
         return
-    table = _table("action", "effect", "plugin", "what it does")
+    listed = table("action", "effect", "plugin", "what it does")
     for action in described:
         first = action["description"].split("\n\n")[0].replace("\n", " ")
-        table.add_row(
-            _cell(action["name"], "bold"),
-            _cell(action["effect"]),
-            _cell(action["plugin"]),
-            _cell(first),
+        listed.add_row(
+            cell(action["name"], "bold"),
+            cell(action["effect"]),
+            cell(action["plugin"]),
+            cell(first),
         )
-    console().print(table)
+    console().print(listed)
 
 
 def _described(registry: Registry, name: str) -> dict[str, Any]:
@@ -99,8 +99,8 @@ def _show_action(registry: Registry, name: str, *, as_json: bool) -> None:
         print_json(described)
         return
     screen = console()
-    screen.print(_cell(f"{name}  ({described['effect']}, plugin {described['plugin']})", "bold"))
-    screen.print(_cell(described["description"], lines=True))
+    screen.print(cell(f"{name}  ({described['effect']}, plugin {described['plugin']})", "bold"))
+    screen.print(cell(described["description"], lines=True))
     screen.print()
     _print_members(screen, "parameter", described["params"])
     if "output" in described:
@@ -109,17 +109,17 @@ def _show_action(registry: Registry, name: str, *, as_json: bool) -> None:
 
 
 def _print_members(screen: Any, title: str, schema: dict[str, Any]) -> None:
-    table = _table(title, "type", "default", "what it is")
+    listed = table(title, "type", "default", "what it is")
     required = schema.get("required", [])
     for name, member in schema.get("properties", {}).items():
         default = "required" if name in required and title == "parameter" else _default(member)
-        table.add_row(
-            _cell(name, "bold"),
-            _cell(_type(member)),
-            _cell(default),
-            _cell(member.get("description", "")),
+        listed.add_row(
+            cell(name, "bold"),
+            cell(_type(member)),
+            cell(default),
+            cell(member.get("description", "")),
         )
-    screen.print(table)
+    screen.print(listed)
 
 
 def _default(member: dict[str, Any]) -> str:
@@ -140,19 +140,21 @@ def _type(member: dict[str, Any]) -> str:
     return str(member.get("type", "any"))
 
 
-def _table(*columns: str) -> Any:
+def table(*columns: str) -> Any:
+    """A table for a terminal, without lines."""
     from rich.box import SIMPLE
     from rich.table import Table
 
-    table = Table(box=SIMPLE, pad_edge=False, show_edge=False)
+    made = Table(box=SIMPLE, pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(
+        made.add_column(
             column, overflow="fold", no_wrap=column in ("name", "action", "effect", "status")
         )
-    return table
+    return made
 
 
-def _cell(text: object, style: str = "", *, lines: bool = False) -> Any:
+def cell(text: object, style: str = "", *, lines: bool = False) -> Any:
+    """A text from outside as it may stand on a terminal; see `plain`."""
     from rich.text import Text
 
     return Text(plain(text, lines=lines), style=style)

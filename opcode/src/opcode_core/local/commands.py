@@ -12,6 +12,7 @@ from typing import Any
 
 from opcode_core.errors import OpcodeError, ValidationError
 from opcode_core.jsonio import parse_json, write_json
+from opcode_core.local.upkeep_commands import UPKEEP
 from opcode_core.logs import logger
 from opcode_core.mcp.tools import ToolCalls
 from opcode_core.service import Service
@@ -26,7 +27,7 @@ async def _result(service: Service, arguments: dict[str, Any]) -> dict[str, Any]
     return await service.result(str(arguments.get("workflow_id")))
 
 
-COMMANDS: dict[str, Command] = {"result": _result}
+COMMANDS: dict[str, Command] = {"result": _result, **UPKEEP}
 """The verbs that are no tools; arguments come from a process of the same user, and are checked by the function."""
 
 

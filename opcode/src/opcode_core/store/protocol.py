@@ -105,6 +105,53 @@ class OldWorkflows(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ImportedVersion:
+    """A version of a template that comes from elsewhere.
+
+    Attributes:
+        number: Its number there.
+        template: The version.
+    """
+
+    number: int
+    template: NewTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedAs:
+    """What became of an imported version.
+
+    Attributes:
+        name: Its template.
+        number: Its number where it came from.
+        stored: Its number here.
+        new: Whether it was stored; the very same version may have been here already.
+    """
+
+    name: str
+    number: int
+    stored: int
+    new: bool
+
+
+class TemplateArchive(Protocol):
+    """Reads and stores templates with all their versions."""
+
+    async def read_all(self, names: Sequence[str]) -> list[TemplateVersion]:
+        """All versions of the templates of these names, or of all; by name, the oldest first."""
+        ...
+
+    async def add_all(self, versions: Sequence[ImportedVersion]) -> list[ImportedAs]:
+        """Store versions in one transaction, in this order; those of one template stand together, ascending.
+
+        Each keeps its number while that is free. From the first on whose number is taken by another definition they are
+        numbered anew, after all others of their template, so that they keep their order. The jobs of a version that
+        becomes the latest become its template's.
+        """
+        ...
+
+
 class Journal(Protocol):
     """Takes events and stores them in groups."""
 

@@ -15,9 +15,9 @@ from opcode_core.store.sqlite.job_rows import keep_jobs
 COLUMNS = "name, number, definition, input_schema, output_schema, triggers, description, agent_id, created_at"
 
 
-def adding(template: NewTemplate) -> Callable[[sqlite3.Connection], str]:
-    """The transaction that stores a new version under the next number, and makes its jobs the template's."""
-    values = (
+def values_of(template: NewTemplate) -> tuple[Any, ...]:
+    """The values of a new version's row, in the order of `COLUMNS`, from `definition` on."""
+    return (
         compact_json(template.definition),
         *(
             None if value is None else compact_json(value)
@@ -28,6 +28,11 @@ def adding(template: NewTemplate) -> Callable[[sqlite3.Connection], str]:
         template.created_at,
     )
 
+
+def adding(template: NewTemplate) -> Callable[[sqlite3.Connection], str]:
+    """The transaction that stores a new version under the next number, and makes its jobs the template's."""
+    values = values_of(template)
+
     def run(connection: sqlite3.Connection) -> str:
         (number,) = connection.execute(
             f"INSERT INTO templates ({COLUMNS}) "
@@ -35,9 +40,7 @@ def adding(template: NewTemplate) -> Callable[[sqlite3.Connection], str]:
             "RETURNING number",
             (template.name, *values, template.name),
         ).fetchone()
-        keep_jobs(
-            connection, template.name, template.jobs, template.agent_id, template.created_at
-        )
+        keep_jobs(connection, template.name, template.jobs, template.agent_id, template.created_at)
         return f"v{number}"
 
     return run
