@@ -68,6 +68,10 @@ class StepContext(Protocol):
         """The same for `execute_now`; `NOT_NOW` when it may take a while, so that `execute` is to do it."""
         ...
 
+    def sources_of(self, value: Template | Expression) -> frozenset[str]:
+        """The namespaces that a value comes from, with those behind inputs and items of loops around this step."""
+        ...
+
     async def evaluate(self, expression: Expression, loop: Mapping[str, Any] | None = None) -> Any:
         """The value of an expression as this step sees it, or as an iteration of the loop it is."""
         ...

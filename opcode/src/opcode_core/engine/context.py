@@ -21,6 +21,7 @@ from opcode_core.expressions import Expression
 from opcode_core.model import events
 from opcode_core.model.definition import PlannedStep, StepList
 from opcode_core.model.state import SETTLED, StepState
+from opcode_core.references.provenance import Origins, sources_of
 from opcode_core.references.tree import Node, is_quick
 from opcode_core.step_context import NestedSteps, Question
 from opcode_core.steps import NOT_NOW
@@ -60,6 +61,13 @@ class RunningStep:
         return await self._world.runtime.in_thread(
             functools.partial(template.resolve, self._frame.variables)
         )
+
+    def sources_of(self, value: Node | Expression) -> frozenset[str]:
+        """The namespaces that a value comes from, and those behind them."""
+        origins = Origins(self._world.run.state.input_sources, self._frame.sources)
+        if isinstance(value, Expression):
+            return origins.of_expression(value)
+        return sources_of(value, origins)
 
     def resolve_now(self, template: Node) -> Any:
         """The value of a template, or `NOT_NOW` when it may take a while."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from opcode_core.expressions import ReadPath
+from opcode_core.expressions import Expression, ReadPath
 from opcode_core.lent import Segment
 from opcode_core.references.resolve import text_of
 from opcode_core.references.tree import (
@@ -21,6 +21,8 @@ from opcode_core.references.tree import (
     Variables,
     child,
 )
+
+_LOOP, _STEPS = frozenset({"loop"}), frozenset({"steps"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,22 @@ class Origins:
         """The namespaces behind a path, with its own."""
         namespace = "loop" if path[0] == "iter" else str(path[0])
         if namespace == "loop":
-            return self.loop | {"loop"}
+            return self.loop | _LOOP | (_STEPS if _reads_last(path) else NO_SOURCES)
         if namespace == "inputs" and self.inputs:
             if len(path) == 1:
                 return frozenset({"inputs"}).union(*self.inputs.values())
             return self.inputs.get(str(path[1]), NO_SOURCES) | {"inputs"}
         return frozenset({namespace})
+
+    def of_expression(self, expression: Expression) -> frozenset[str]:
+        """The namespaces behind what an expression reads."""
+        return NO_SOURCES.union(*(self.of(read) for read in expression.reads))
+
+
+def _reads_last(path: ReadPath) -> bool:
+    """Whether a path into `loop` reads what an iteration gave: that came from a step."""
+    below = [segment for segment in path[1:] if segment != "parent"]
+    return not below or below[0] == "last"
 
 
 class TreeProvenance:
@@ -97,8 +109,7 @@ def sources_of(node: Node, origins: Origins) -> frozenset[str]:
     if isinstance(node, PathReference):
         return origins.of(node.path)
     if isinstance(node, ExpressionReference):
-        reads = node.expression.reads
-        return node.sources.union(*(origins.of(read) for read in reads))
+        return node.sources | origins.of_expression(node.expression)
     if isinstance(node, Object):
         below: list[Node] = [member for _, member in node.members]
     elif isinstance(node, Array):

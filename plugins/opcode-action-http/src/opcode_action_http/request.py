@@ -110,7 +110,7 @@ def _host_is_from_a_step(context: ActionContext) -> bool:
         _, found, rest = before.partition("://")
         if found and _AUTHORITY_END.search(rest):
             return False
-        if "steps" in segment.sources or "loop" in segment.sources:
+        if "steps" in segment.sources:
             return True
         before += segment.text
     return False

@@ -110,16 +110,19 @@ class LoopStep(StepType):
         if not isinstance(items, list):
             items = await step.once("items", partial(self._evaluated, step))
         shown = items[: self._cap]
+        sources = frozenset[str]()
+        if self._items is not None and not isinstance(self._items, list):
+            sources = step.sources_of(self._items)
         if self._at_once > 1:
             works = [
-                partial(self._iteration, step, index, item, None)
+                partial(self._iteration, step, index, item, None, sources)
                 for index, item in enumerate(shown)
             ]
             return await step.side_by_side(works, self._at_once), len(items) > self._cap
         results: list[Any] = []
         last = None
         for index, item in enumerate(shown):
-            last = await self._iteration(step, index, item, last)
+            last = await self._iteration(step, index, item, last, sources)
             results.append(last)
         return results, len(items) > self._cap
 
@@ -162,13 +165,20 @@ class LoopStep(StepType):
             )
         return value
 
-    async def _iteration(self, step: StepContext, index: int, item: Any, last: Any) -> Any:
+    async def _iteration(
+        self,
+        step: StepContext,
+        index: int,
+        item: Any,
+        last: Any,
+        sources: frozenset[str] = frozenset(),
+    ) -> Any:
         if self._body is None:
             raise AssertionError("a step was run although its definition was refused")
         name = f"iter_{index}"
         step.mark(LOOP_ITER_STARTED, name, index=index)
         output = await step.run_nested(
-            self._body, name, {"item": item, "index": index, "last": last}
+            self._body, name, {"item": item, "index": index, "last": last}, sources
         )
         step.mark(LOOP_ITER_COMPLETED, f"{name}.over", index=index)
         return output
