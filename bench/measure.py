@@ -44,14 +44,19 @@ class Figure:
         return {**asdict(self), "met": self.met}
 
 
+_IN_A_SECOND = {"ms": 1e3, "µs": 1e6}
+
+
 def figure(
-    name: str, seconds: Sequence[float], target: float | None = None, note: str = ""
+    name: str,
+    seconds: Sequence[float],
+    target: float | None = None,
+    note: str = "",
+    unit: str = "ms",
 ) -> Figure:
-    """A figure in milliseconds of the times of several runs."""
-    millis = [second * 1000 for second in seconds]
-    return Figure(
-        name, statistics.median(millis), "ms", min(millis), max(millis), target, note=note
-    )
+    """A figure of the times of several runs, in milliseconds or microseconds."""
+    times = [second * _IN_A_SECOND[unit] for second in seconds]
+    return Figure(name, statistics.median(times), unit, min(times), max(times), target, note=note)
 
 
 def single(name: str, value: float, unit: str, target: float | None = None, **more: Any) -> Figure:
@@ -59,12 +64,22 @@ def single(name: str, value: float, unit: str, target: float | None = None, **mo
     return Figure(name, value, unit, value, value, target, **more)
 
 
+def ratio(name: str, one: Figure, other: Figure, target: float, note: str = "") -> Figure:
+    """How many times the one the other is, by their medians."""
+    return single(name, one.value / other.value, "times", target, note=note)
+
+
 def table(title: str, figures: Sequence[Figure]) -> None:
     """Print figures for people."""
     print(f"\n{title}")
-    print(f"  {'':44} {'median':>9} {'min':>9} {'max':>9}  {'target':>9}")
+    print(f"  {'':52} {'median':>9} {'min':>9} {'max':>9}  {'target':>9}")
     for one in figures:
         goal = "" if one.target is None else f"{'≥' if one.at_least else '≤'} {one.target:g}"
         verdict = {True: "met", False: "MISSED", None: ""}[one.met]
-        numbers = f"{one.value:9.3f} {one.least:9.3f} {one.most:9.3f}"
-        print(f"  {one.name:44} {numbers}  {goal:>9} {one.unit:6} {verdict:7}{one.note}")
+        numbers = " ".join(f"{_short(value):>9}" for value in (one.value, one.least, one.most))
+        print(f"  {one.name:52} {numbers}  {goal:>9} {one.unit:6} {verdict:7}{one.note}")
+
+
+def _short(value: float) -> str:
+    """A number with about four figures that count."""
+    return f"{value:.{3 if abs(value) < 10 else 2 if abs(value) < 100 else 1}f}"

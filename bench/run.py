@@ -1,6 +1,6 @@
 """Run the benchmark: a table for people, a JSON file for machines.
 
-python bench/run.py [--quick] [--only engine|wire] [--json FILE]
+python bench/run.py [--quick] [--only engine|wire|expressions|steps] [--json FILE]
 """
 
 from __future__ import annotations
@@ -14,15 +14,51 @@ import sqlite3
 import sys
 from pathlib import Path
 
+from action_costs import measure_actions
+from crowds import measure_listing, measure_waiting
 from engine import commit_figures, measure_engine, measure_floor
+from expressions import measure_expressions
 from measure import Figure, table
+from step_types import measure_step_types
 from wire import measure_wire
+
+Sections = dict[str, list[Figure]]
+
+
+def engine(scale: float) -> Sections:
+    normal = asyncio.run(measure_engine("normal", scale))
+    full = asyncio.run(measure_engine("full", scale))
+    return {
+        "In process, synchronous=NORMAL": normal,
+        "In process, synchronous=FULL": full,
+        "A commit": [*commit_figures(normal, full), *measure_floor(scale)],
+    }
+
+
+def wire(scale: float) -> Sections:
+    return {"The server over stdio": measure_wire(scale)}
+
+
+def expressions(scale: float) -> Sections:
+    return asyncio.run(measure_expressions(scale))
+
+
+def steps(scale: float) -> Sections:
+    return {
+        "Step types, in process": asyncio.run(measure_step_types(scale)),
+        "Step types: actions, in process": measure_actions(scale),
+        "Step types: workflows that wait, the server over stdio": measure_waiting(scale),
+        "Many finished workflows: query": asyncio.run(measure_listing(scale)),
+    }
+
+
+PARTS = {"engine": engine, "wire": wire, "expressions": expressions, "steps": steps}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure OPCODE.")
     parser.add_argument("--quick", action="store_true", help="a fifth of the runs")
-    parser.add_argument("--only", choices=["engine", "wire"], help="only this part")
+    parser.add_argument("--only", choices=list(PARTS), help="only this part")
     parser.add_argument(
         "--json", type=Path, default=Path(__file__).parent / "results" / "latest.json"
     )
@@ -35,15 +71,10 @@ def main() -> int:
         "sqlite": sqlite3.sqlite_version,
     }
     print("  ".join(f"{name} {value}" for name, value in machine.items()))
-    sections: dict[str, list[Figure]] = {}
-    if options.only != "wire":
-        normal = asyncio.run(measure_engine("normal", scale))
-        full = asyncio.run(measure_engine("full", scale))
-        sections["In process, synchronous=NORMAL"] = normal
-        sections["In process, synchronous=FULL"] = full
-        sections["A commit"] = [*commit_figures(normal, full), *measure_floor(scale)]
-    if options.only != "engine":
-        sections["The server over stdio"] = measure_wire(scale)
+    sections: Sections = {}
+    for name, measure in PARTS.items():
+        if options.only in (None, name):
+            sections |= measure(scale)
     for title, figures in sections.items():
         table(title, figures)
     options.json.parent.mkdir(parents=True, exist_ok=True)

@@ -28,10 +28,33 @@ def unsafe(params: NoopParams) -> dict[str, Any]:
     return {"n": params.n}
 
 
+class RowsParams(Params):
+    """How much to give."""
+
+    size: int
+
+
+@action("bench.rows", effect=Effect.PURE)
+def rows(params: RowsParams) -> dict[str, Any]:
+    """Give about so many bytes of JSON."""
+    return big_output(params.size)
+
+
+def big_output(size: int) -> dict[str, Any]:
+    """Rows that are about so many bytes of JSON together."""
+    count = max(1, size // 92)
+    return {
+        "rows": [
+            {"n": n, "name": f"row {n:06}", "tags": ["a", "b"], "text": "x" * 32}
+            for n in range(count)
+        ]
+    }
+
+
 def registry() -> Registry:
     """The installed plugins, and the no-ops."""
     made = load_plugins(Settings())
-    made.take(Contribution("bench", actions=[pure, unsafe]))
+    made.take(Contribution("bench", actions=[pure, unsafe, rows]))
     return made
 
 

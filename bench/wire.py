@@ -45,6 +45,21 @@ class Server:
             if message.get("id") == self._count:
                 return dict(message["result"])
 
+    def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """The structured answer of a tool."""
+        result = self.ask("tools/call", {"name": f"opcode.{tool}", "arguments": arguments})
+        if result.get("isError"):
+            raise AssertionError(result)
+        return dict(result["structuredContent"])
+
+    def ask_all(self, method: str, params: dict[str, Any], count: int) -> list[dict[str, Any]]:
+        """Ask the same thing so many times at once."""
+        assert self.process.stdout is not None
+        for _ in range(count):
+            self._count += 1
+            self._send({"jsonrpc": "2.0", "id": self._count, "method": method, "params": params})
+        return [json.loads(self.process.stdout.readline())["result"] for _ in range(count)]
+
     def _send(self, message: dict[str, Any]) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(message).encode() + b"\n")
@@ -74,7 +89,8 @@ def measure_wire(scale: float) -> list[Figure]:
     return figures
 
 
-def _opcode(folder: str, **environment: str) -> Server:
+def opcode_server(folder: str, **environment: str) -> Server:
+    """A server on a database in this folder."""
     env = {
         "OPCODE_DB_PATH": str(Path(folder) / "opcode.db"),
         "OPCODE_LOG_LEVEL": "error",
@@ -98,7 +114,7 @@ def _calls(durability: str, count: int) -> list[Figure]:
     ours: list[float] = []
     floor: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        server = _opcode(folder, OPCODE_DURABILITY=durability)
+        server = opcode_server(folder, OPCODE_DURABILITY=durability)
         empty = Server([sys.executable, str(Path(__file__).with_name("floor_server.py"))], {})
         _define(server)
         for _ in range(count):
@@ -127,7 +143,7 @@ def _starts(count: int) -> list[Figure]:
     for _ in range(count):
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()
-            server = _opcode(folder)
+            server = opcode_server(folder)
             server.ask("tools/call", {"name": "opcode.query", "arguments": {"resource": "jobs"}})
             answers.append(time.perf_counter() - began)
             server.end()
@@ -146,7 +162,7 @@ def _say_version() -> None:
 
 def _memory() -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
-        server = _opcode(folder, OPCODE_DURABILITY="normal")
+        server = opcode_server(folder, OPCODE_DURABILITY="normal")
         _define(server)
         rest = server.memory()
         for _ in range(1000):
