@@ -175,20 +175,22 @@ class Nursery:
     async def _start(self) -> None:
         ours, theirs = socket.socketpair()
         ours.settimeout(0)
+        spawning = asyncio.ensure_future(asyncio.to_thread(_spawn, theirs))
         try:
-            with theirs:
-                self._process = await asyncio.to_thread(_spawn, theirs)
+            process = await asyncio.shield(spawning)
             async with asyncio.timeout(_START_SECONDS):
                 answer = await asyncio.get_running_loop().sock_recv(ours, 1 << 16)
             self._machine = Machine(**json.loads(answer))
         except (OSError, TimeoutError, ValueError) as error:
             ours.close()
+            await _put_away(spawning)
             reason = getattr(error, "strerror", None) or "its process ended or did not answer"
             raise NotStartedError(str(reason)) from None
         except BaseException:
             ours.close()
+            await _put_away(spawning)
             raise
-        self._control = ours
+        self._process, self._control = process, ours
 
     async def close(self) -> None:
         """End it; commands that run have their own processes, and end with their lines."""
@@ -201,18 +203,27 @@ class Nursery:
 
 
 def _spawn(theirs: socket.socket) -> subprocess.Popen[bytes]:
-    if not sys.executable:
-        raise OSError(0, "this server does not know its Python interpreter")
-    here = str(Path(__file__).parent)
-    return subprocess.Popen(  # noqa: S603 - our own interpreter and package
-        [sys.executable, "-I", "-S", "-c", _BOOT, here, str(theirs.fileno())],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        env={},
-        cwd="/",
-        pass_fds=[theirs.fileno()],
-        start_new_session=True,
-    )
+    """Start the process with its end of the socket, which is closed here and no sooner."""
+    with theirs:
+        if not sys.executable:
+            raise OSError(0, "this server does not know its Python interpreter")
+        here = str(Path(__file__).parent)
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and package
+            [sys.executable, "-I", "-S", "-c", _BOOT, here, str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={},
+            cwd="/",
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+
+
+async def _put_away(spawning: asyncio.Future[subprocess.Popen[bytes]]) -> None:
+    """End a process that nobody will use, also when it is only just being started."""
+    await asyncio.wait([spawning])
+    if not spawning.cancelled() and spawning.exception() is None:
+        await asyncio.to_thread(_reap, spawning.result())
 
 
 def _reap(process: subprocess.Popen[bytes]) -> None:
