@@ -195,13 +195,22 @@ def describe(error: pydantic.ValidationError, values: Any) -> list[ParamIssue]:
                 location=location,
             )
         elif kind in ("literal_error", "enum"):
-            expected = str(context.get("expected", ""))
-            choices = tuple(
-                piece.strip().strip("'") for piece in expected.replace(" or ", ", ").split(",")
-            )
+            choices = _choices(str(context.get("expected", "")))
             message = f"expected one of {', '.join(f'`{choice}`' for choice in choices)}"
             issue = ParamIssue(
                 path, "INVALID_VALUE", message, choices, kind=kind, location=location
+            )
+        elif kind == "union_tag_invalid":  # the message would have the value
+            tag = str(context["discriminator"]).strip("'")
+            choices = _choices(str(context["expected_tags"]))
+            message = f"expected one of {', '.join(f'`{choice}`' for choice in choices)}"
+            issue = ParamIssue(
+                pointer(path, tag),
+                "INVALID_VALUE",
+                message,
+                choices,
+                kind=kind,
+                location=(*location, tag),
             )
         elif kind in _EXPECTED:
             message = f"expected {_EXPECTED[kind]}, found {type_name(line.get('input'))}"
@@ -215,6 +224,11 @@ def describe(error: pydantic.ValidationError, values: Any) -> list[ParamIssue]:
             issue = ParamIssue(path, "INVALID_VALUE", message, kind=kind, location=location)
         issues.append(issue)
     return _without_unions(issues)
+
+
+def _choices(listed: str) -> tuple[str, ...]:
+    """The choices as pydantic lists them."""
+    return tuple(piece.strip().strip("'") for piece in listed.replace(" or ", ", ").split(","))
 
 
 def resolve_location(
