@@ -27,7 +27,7 @@ class AppendParams(Params):
 class AppendOutput(Output):
     """What there is now."""
 
-    path: str
+    path: str = Field(description="Its full path.")
     size: int = Field(description="The size of the file after, in bytes.")
 
 

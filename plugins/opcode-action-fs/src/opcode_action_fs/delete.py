@@ -26,7 +26,7 @@ class DeleteParams(Params):
 class DeleteOutput(Output):
     """Whether there was anything."""
 
-    path: str
+    path: str = Field(description="Its full path.")
     deleted: bool = Field(description="False when there was nothing.")
 
 

@@ -50,18 +50,18 @@ class ListParams(Params):
 class Entry(Output):
     """A file or folder."""
 
-    name: str
-    path: str
-    size: int
-    modified_at: str
-    is_dir: bool
+    name: str = Field(description="Its name.")
+    path: str = Field(description="Its full path.")
+    size: int = Field(description="Its size in bytes.")
+    modified_at: str = Field(description="When it was last changed, in UTC.")
+    is_dir: bool = Field(description="Whether it is a folder.")
 
 
 class ListOutput(Output):
     """What is in the folder, by path."""
 
-    path: str
-    entries: list[Entry]
+    path: str = Field(description="The full path of the folder.")
+    entries: list[Entry] = Field(description="What is in it.")
     truncated: bool = Field(description=f"Whether there is more than these first {MAX_LISTED}.")
 
 

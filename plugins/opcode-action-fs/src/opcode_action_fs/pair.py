@@ -26,10 +26,10 @@ class PairParams(Params):
 class PairOutput(Output):
     """What is there now."""
 
-    src: str
-    dst: str
+    src: str = Field(description="The full path of what was there.")
+    dst: str = Field(description="The full path of what is there now.")
     size: int = Field(description="Bytes in the file, or in all files of the folder.")
-    is_dir: bool
+    is_dir: bool = Field(description="Whether it is a folder.")
 
 
 def find_pair(params: PairParams, context: ActionContext) -> tuple[Place, Place]:

@@ -36,10 +36,10 @@ class ReadParams(Params):
 class ReadOutput(Output):
     """What was read."""
 
-    path: str
-    content: str
-    encoding: Literal["text", "base64"]
-    size: int
+    path: str = Field(description="Its full path.")
+    content: str = Field(description="The text, or the bytes in base64.")
+    encoding: Literal["text", "base64"] = Field(description="Which of the two `content` is.")
+    size: int = Field(description="The size of the file, in bytes.")
 
 
 @action("fs.read", effect=Effect.PURE, blocking=True, touches={"path": "path"})

@@ -27,10 +27,10 @@ class StatParams(Params):
 class StatOutput(Output):
     """What it is."""
 
-    path: str
-    size: int
+    path: str = Field(description="Its full path.")
+    size: int = Field(description="Its size in bytes.")
     modified_at: str = Field(description="When it was last changed, in UTC.")
-    is_dir: bool
+    is_dir: bool = Field(description="Whether it is a folder.")
     permissions: str = Field(description="In octal, such as `0644`.")
 
 

@@ -36,8 +36,8 @@ class WriteParams(Params):
 class WriteOutput(Output):
     """What was written."""
 
-    path: str
-    size: int
+    path: str = Field(description="Its full path.")
+    size: int = Field(description="The size of the file, in bytes.")
 
 
 @action(

@@ -15,23 +15,23 @@ class Bearer(Params):
     """A bearer token."""
 
     type: Literal["bearer"]
-    token: str
+    token: str = Field(description="The token.")
 
 
 class Basic(Params):
     """A name and a password."""
 
     type: Literal["basic"]
-    username: str
-    password: str
+    username: str = Field(description="The name.")
+    password: str = Field(description="The password.")
 
 
 class ApiKey(Params):
     """A key in a header."""
 
     type: Literal["api_key"]
-    header_name: str
-    header_value: str
+    header_name: str = Field(description="The name of the header.")
+    header_value: str = Field(description="The key.")
 
 
 Auth = Annotated[Bearer | Basic | ApiKey, Field(discriminator="type")]
@@ -92,11 +92,11 @@ class RequestParams(PostParams):
 class Response(Output):
     """The answer."""
 
-    status_code: int
+    status_code: int = Field(description="Such as 404.")
     status: str = Field(description="Such as `404 Not Found`.")
     headers: dict[str, str] = Field(
         description="Names in lower case, several values joined by `, `."
     )
     body: Any = Field(description="JSON parsed, text, {base64} for other bytes, null when empty.")
-    content_type: str
-    duration_ms: float
+    content_type: str = Field(description="The header Content-Type; empty when there is none.")
+    duration_ms: float = Field(description="How long the exchange took, in milliseconds.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -124,7 +125,7 @@ class Trial:
 
     def run(self, params: Mapping[str, Any] | None = None, **how: Any) -> Outcome:
         """Run it once; a pure one is kept from changing anything."""
-        attempt = self.example.attempt(params, **how)
+        attempt = self.example.attempt(params, working_directory=self.room.folder, **how)
         try:
             pure = self.effect_of(params) is Effect.PURE
         except OpcodeError:
@@ -185,22 +186,19 @@ class Subject:
             NotCheckedError: There is none, and none can be derived.
         """
         found = False
-        index = 0
-        while True:
-            with contextlib.ExitStack() as stack:
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="opcode-")))
-                room = Room(folder.resolve(), stack)
-                given = self._given(room)
-                examples = given or self._derived()
-                if index >= len(examples):
-                    break
-                example = examples[index]
-                index += 1
-                if example.endless and not endless:
-                    continue
-                found = True
-                runner = stack.enter_context(ActionRunner(self.action, room.folder, _SECONDS))
-                yield Trial(self.action, example, room, runner, derived=not given)
+        with ActionRunner(self.action, seconds=_SECONDS) as runner:
+            for index in itertools.count():
+                with contextlib.ExitStack() as stack:
+                    temporary = tempfile.TemporaryDirectory(prefix="opcode-")
+                    folder = Path(stack.enter_context(temporary))
+                    room = Room(folder.resolve(), stack)
+                    given = self._given(room)
+                    examples = given or self._derived()
+                    if index >= len(examples):
+                        break
+                    if endless or not examples[index].endless:
+                        found = True
+                        yield Trial(self.action, examples[index], room, runner, derived=not given)
         if not found:
             raise NotCheckedError(self.needed("all its examples are endless"))
 
