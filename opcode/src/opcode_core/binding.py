@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import pydantic
 
@@ -15,8 +14,9 @@ from opcode_core.errors import LimitExceededError, ValidationError
 from opcode_core.jsonio import read_json, type_name, write_json
 from opcode_core.model.problems import ProblemCode, pointer
 from opcode_core.references.resolve import text_of
-from opcode_core.references.tree import Node, child, secret_paths
+from opcode_core.references.tree import Node, child
 from opcode_core.suggest import hint_for
+from opcode_core.touches import touches_of
 
 MAX_PARAMS_BYTES = 4 << 20
 """How large the resolved parameters of a step may be, as JSON."""
@@ -84,19 +84,8 @@ class BoundAction:
         return known_effect(self.action, self.tree)
 
     def touches(self) -> list[dict[str, Any]]:
-        """What of the outside world it names: `[{kind, value, certain}]`; a value from a reference is null."""
-        found = []
-        for name, kind in self.action.touches.items():
-            node = child(self.tree, name)
-            if node is None:
-                continue
-            certain = not node.sources
-            value = node.resolve({}) if certain else None
-            if kind == "host" and isinstance(value, str):
-                value = urlsplit(value).netloc.rpartition("@")[2]
-            found.append({"kind": kind, "value": value, "certain": certain})
-        secrets = sorted({str(path[1]) for path in secret_paths(self.tree) if len(path) > 1})
-        return [*found, *({"kind": "secret", "value": name, "certain": True} for name in secrets)]
+        """What of the outside world it names: `[{kind, value, certain}]`."""
+        return touches_of(self.action, self.tree)
 
     def _checked(self, values: dict[str, Any], *, coerce: bool) -> Params:
         for _ in range(2):

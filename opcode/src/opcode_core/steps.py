@@ -144,8 +144,13 @@ class StepType(ABC):
         return None
 
     def touches(self) -> list[dict[str, Any]]:
-        """What of the outside world it could touch: `[{kind, value, certain}]`."""
+        """What of the outside world it could touch by itself: `[{kind, value, certain}]`."""
         return []
+
+    @property
+    def nested(self) -> Sequence[NestedSteps]:
+        """The lists of nested steps it may run."""
+        return ()
 
     def execute_now(self, step: StepContext) -> Any:  # noqa: ARG002 - for those that override it
         """Run the step without waiting for anything, and give its output; `NOT_NOW` when it has to wait after all."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from opcode_core.actions import Effect
 from opcode_core.jsonio import write_json
 from opcode_core.model.decisions import Decision
-from opcode_core.model.definition import Plan, TemplateVersion
+from opcode_core.model.definition import Plan, PlannedStep, StepList, TemplateVersion
 from opcode_core.model.state import StepState, WorkflowState
 from opcode_core.moments import iso_time
 
@@ -15,6 +16,7 @@ LARGE_BYTES = 64 << 10
 """A value whose JSON is larger is cut in answers; references read all of it."""
 _PREVIEW = 1000
 _PENDING = StepState()
+_EFFECTS = (Effect.PURE, Effect.IDEMPOTENT, Effect.UNSAFE)
 
 
 def cut(value: Any, size: int) -> Any:
@@ -90,15 +92,37 @@ def _step(step_id: str, state: StepState, *, whole: bool) -> dict[str, Any]:
     return shown
 
 
+def with_nested(step: PlannedStep) -> Iterator[PlannedStep]:
+    """A step, and all steps inside it at any depth."""
+    yield step
+    for steps in step.type.nested:
+        if isinstance(steps, StepList):
+            for inner in steps.steps.values():
+                yield from with_nested(inner)
+
+
+def _different(touches: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for touch in touches:
+        if touch not in found:
+            found.append(touch)
+    return found
+
+
 def plan_answer(template: TemplateVersion, plan: Plan) -> dict[str, Any]:
-    """What a run would do: `{template_name, version, levels, steps}`."""
+    """What a run would do: `{template_name, version, levels, steps}`.
+
+    A step with others inside has the strongest of their effects, and touches what they do.
+    """
+    lists = [one for one in (plan.steps, plan.on_complete, plan.on_error) if one is not None]
     steps = {}
-    for step in plan.steps.steps.values():
+    for step in (step for one in lists for step in one.steps.values()):
         shown: dict[str, Any] = {"type": step.type_name}
         if step.action is not None:
             shown["action"] = step.action
-        shown["effect"] = step.type.effect.value
-        shown["touches"] = step.type.touches()
+        inside = list(with_nested(step))
+        shown["effect"] = max((one.type.effect for one in inside), key=_EFFECTS.index).value
+        shown["touches"] = _different(touch for one in inside for touch in one.type.touches())
         steps[step.id] = shown
     levels = [[step.id for step in level] for level in plan.steps.levels]
     return {

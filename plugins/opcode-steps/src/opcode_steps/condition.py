@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from opcode_core import (
@@ -69,6 +69,12 @@ class ConditionStep(StepType):
             },
             "additionalProperties": False,
         }
+
+    @property
+    def nested(self) -> Sequence[NestedSteps]:
+        """The branches, and what is run when none is meant."""
+        lists = [*self._branches.values(), self._default]
+        return [steps for steps in lists if steps is not None]
 
     async def execute(self, step: StepContext) -> Any:
         """Evaluate, once, and run the branch."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from opcode_core import (
     ExecutionError,
     Expression,
     Field,
+    NestedSteps,
     Problem,
     StepContext,
     StepSource,
@@ -92,6 +93,11 @@ class LoopStep(StepType):
             },
             "additionalProperties": False,
         }
+
+    @property
+    def nested(self) -> Sequence[NestedSteps]:
+        """The body."""
+        return () if self._body is None else (self._body,)
 
     async def execute(self, step: StepContext) -> Any:
         """Run the body as often as the mode says."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -56,6 +56,11 @@ class ParallelStep(StepType):
                 "output": {},
             }
         return {"type": "object", "properties": properties, "additionalProperties": False}
+
+    @property
+    def nested(self) -> Sequence[NestedSteps]:
+        """The branches."""
+        return self._branches
 
     async def execute(self, step: StepContext) -> Any:
         """Run the branches."""
