@@ -147,8 +147,8 @@ def test_a_step_is_an_object(registry: Registry, value: Any) -> None:
     [
         ({"parms": {}}, "parms", "UNKNOWN_FIELD", "did you mean `params`?"),
         ({"dependsOn": []}, "dependsOn", "UNKNOWN_FIELD", "did you mean `depends_on`?"),
-        ({"zzz": 1}, "zzz", "UNKNOWN_FIELD", None),
-        ({"x~/y": 1}, "x~0~1y", "UNKNOWN_FIELD", None),
+        ({"zzz": 1}, "zzz", "UNKNOWN_FIELD", "there are `action`, "),
+        ({"x~/y": 1}, "x~0~1y", "UNKNOWN_FIELD", "there are `action`, "),
         ({"config": {}}, "config", "UNKNOWN_FIELD", None),
         ({"params": []}, "params", "WRONG_TYPE", None),
         ({"params": "x"}, "params", "WRONG_TYPE", None),
@@ -165,7 +165,7 @@ def test_a_step_is_an_object(registry: Registry, value: Any) -> None:
         ({"condition": {"cel": "true", "jq": "."}}, "condition", "WRONG_TYPE", None),
         ({"condition": {"cell": "true"}}, "condition/cell", "BAD_EXPRESSION", None),
         ({"condition": ""}, "condition", "BAD_EXPRESSION", None),
-        ({"retry": 3}, "retry", "WRONG_TYPE", None),
+        ({"retry": 3}, "retry", "WRONG_TYPE", 'write {"max":3}'),
         ({"retry": {}}, "retry/max", "MISSING_FIELD", None),
         ({"retry": {"max": "3"}}, "retry/max", "WRONG_TYPE", None),
         ({"retry": {"max": True}}, "retry/max", "WRONG_TYPE", None),
@@ -176,10 +176,10 @@ def test_a_step_is_an_object(registry: Registry, value: Any) -> None:
         ({"retry": {"max": 1, "jitter": "yes"}}, "retry/jitter", "WRONG_TYPE", None),
         ({"retry": {"max": 1, "max_delay": "x"}}, "retry/max_delay", "BAD_DURATION", None),
         ({"retry": {"max": 1, "backoff": "expo"}}, "retry/backoff", "INVALID_VALUE", "exponential"),
-        ({"on_error": "ignore"}, "on_error", "WRONG_TYPE", None),
+        ({"on_error": "ignore"}, "on_error", "WRONG_TYPE", 'write {"strategy":"ignore"}'),
         ({"on_error": {}}, "on_error/strategy", "MISSING_FIELD", None),
         ({"on_error": {"strategy": "ignored"}}, "on_error/strategy", "INVALID_VALUE", "`ignore`"),
-        ({"on_error": {"strategy": "ignore", "x": 1}}, "on_error/x", "UNKNOWN_FIELD", None),
+        ({"on_error": {"strategy": "ignore", "x": 1}}, "on_error/x", "UNKNOWN_FIELD", "`strategy`"),
     ],
 )
 def test_members_of_a_step(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -10,46 +9,12 @@ from opcode_core.plan.compile import diagnose
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import Registry
 from opcode_core.settings import Settings
+from plan_patches import apply
 
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
     return load_plugins(Settings(plugins_allow=("steps", "cel", "crypto", "workflow")))
-
-
-def parts(pointer: str) -> list[str]:
-    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-
-
-def at(document: Any, path: list[str]) -> Any:
-    for part in path:
-        document = document[int(part)] if isinstance(document, list) else document[part]
-    return document
-
-
-def apply(document: Any, patch: Any) -> Any:
-    """Apply an RFC 6902 patch, as far as fixes use it."""
-    document = copy.deepcopy(document)
-    for operation in patch:
-        *parent, name = parts(operation["path"])
-        holder = at(document, parent)
-        value = copy.deepcopy(operation.get("value"))
-        if operation["op"] == "move":
-            *source, old = parts(operation["from"])
-            value = at(document, source).pop(old)
-        if isinstance(holder, list):
-            index = len(holder) if name == "-" else int(name)
-            assert index <= len(holder)
-            if operation["op"] in ("remove", "replace"):
-                del holder[index]
-            if operation["op"] != "remove":
-                holder.insert(index, value)
-        elif operation["op"] == "remove":
-            del holder[name]
-        else:
-            assert operation["op"] != "replace" or name in holder
-            holder[name] = value
-    return document
 
 
 MANY_MISTAKES: dict[str, Any] = {
@@ -180,6 +145,71 @@ FIXABLE: dict[str, dict[str, Any]] = {
         ],
         "schedule": "levels",
     },
+    "dependencies that are missing, twice and misspelt": {
+        "steps": [
+            {"id": "first", "action": "crypto.uuid"},
+            {"id": "second", "action": "crypto.uuid"},
+            {"id": "third", "action": "crypto.uuid"},
+            {
+                "id": "last",
+                "action": "crypto.hash",
+                "depends_on": ["frist", "frist", "last", "second", "second"],
+                "params": {"data": "${{steps.first.output}}${{steps.third.output}}"},
+                "condition": "steps.third.status == 'completed' && steps.second.uuid != ''",
+            },
+        ]
+    },
+    "short forms": {
+        "steps": [
+            {"id": "a", "action": "crypto.uuid", "retry": 3, "on_error": "ignore"},
+            {"id": "b", "action": "crypto.uuid", "condition": True},
+        ]
+    },
+    "references": {
+        "steps": [
+            {"id": "make", "action": "crypto.uuid"},
+            {
+                "id": "use",
+                "action": "workflow.log",
+                "depends_on": ["make"],
+                "params": {
+                    "message": "${{step.make.output.uuid}} ${{steps.mkae.uuid}} ${{make.uuid}} "
+                    "${{steps.make.output.uid}} ${{steps.make.result.uuid}} ${{steps.make.outptu}} "
+                    "${{workflow.runid}} ${{ steps.make.output.uudi + 'x' }} ${{ make.uuid + 'y' }}"
+                },
+                "condition": "steps.make.output.uuidd != ''",
+            },
+        ],
+        "output": ["${{steps.make.uid}}", "${{steps['make'].output['uid']}}"],
+    },
+    "nested steps": {
+        "steps": [
+            {"id": "n", "action": "crypto.uuid"},
+            {
+                "id": "each",
+                "type": "loop",
+                "config": {
+                    "mode": "foreach",
+                    "ovr": [1],
+                    "body": {
+                        "id": "inner",
+                        "action": "crypto.hsah",
+                        "params": {"data": "${{loop.itme}} ${{steps.n.uuid}}"},
+                    },
+                },
+            },
+            {
+                "id": "ask",
+                "type": "reasoning",
+                "config": {
+                    "prompt": "go?",
+                    "options": ["yes", "no"],
+                    "fallback": "yess",
+                    "timeout": "1h",
+                },
+            },
+        ]
+    },
     "several steps read at once": {
         "steps": [
             {"id": "a", "action": "crypto.uuid"},
@@ -208,7 +238,18 @@ def test_applying_one_fix_after_another_gives_a_definition_that_is_accepted(
     pytest.fail(f"still refused: {definition}")
 
 
-@pytest.mark.parametrize("name", ["misspelt names", "texts without quotes"])
+TOGETHER = [
+    "misspelt names",
+    "texts without quotes",
+    "dependencies that are missing, twice and misspelt",
+    "steps that are read but not waited for",
+    "short forms",
+    "references",
+    "several steps read at once",
+]
+
+
+@pytest.mark.parametrize("name", TOGETHER)
 def test_applying_all_fixes_of_one_answer_together_gives_a_definition_that_is_accepted(
     registry: Registry, name: str
 ) -> None:

@@ -84,8 +84,11 @@ if TYPE_CHECKING:
     )
     from opcode_core.references.parse import (
         NAMESPACES as NAMESPACES,
+        Reference as Reference,
+        ReferenceSyntaxError as ReferenceSyntaxError,
         has_reference as has_reference,
         parse_path as parse_path,
+        parse_text as parse_text,
     )
     from opcode_core.schema_weight import weigh as weigh, weigh_compiling as weigh_compiling
     from opcode_core.step_context import (
@@ -99,7 +102,11 @@ if TYPE_CHECKING:
         StepSource as StepSource,
         StepType as StepType,
     )
-    from opcode_core.suggest import hint_for as hint_for
+    from opcode_core.suggest import (
+        hint_for as hint_for,
+        listing as listing,
+        nearest as nearest,
+    )
 
 _HOMES = {
     "actions": "Action Effect NoParams Output Params action",
@@ -124,10 +131,10 @@ _HOMES = {
     "schema_weight": "weigh weigh_compiling",
     "plugins.hookspecs": "ActionRegistrar EngineRegistrar StepTypeRegistrar hookimpl",
     "binding": "BoundAction",
-    "references.parse": "NAMESPACES has_reference parse_path",
+    "references.parse": "NAMESPACES Reference ReferenceSyntaxError has_reference parse_path parse_text",
     "step_context": "NestedSteps Question StepContext Template",
     "steps": "NOT_NOW StepSource StepType",
-    "suggest": "hint_for",
+    "suggest": "hint_for listing nearest",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

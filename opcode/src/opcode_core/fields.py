@@ -19,6 +19,7 @@ class Field:
         least: The smallest integer it may be.
         most: The largest integer it may be.
         warn_above: An integer above this is odd, but allowed.
+        short: For an object: the member that was probably meant when a plain value stands in its place.
     """
 
     kind: Kind
@@ -27,3 +28,4 @@ class Field:
     least: int | None = None
     most: int | None = None
     warn_above: int | None = None
+    short: str | None = None

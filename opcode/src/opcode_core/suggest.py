@@ -11,6 +11,8 @@ _MANY = 200
 _MOST = 20_000
 _CUTOFF = 0.7
 _PREFIX = 3
+_FEW = 2
+"""So many letters may differ in a short name; in a longer one a third of them."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -21,7 +23,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
         pool = _alike(wanted, pool)
     lowered = {candidate.lower(): candidate for candidate in sorted(pool, reverse=True)}
     found = difflib.get_close_matches(wanted, lowered, n=1, cutoff=_CUTOFF)
-    if found:
+    if found and _edits(wanted, found[0]) <= max(_FEW, len(wanted) // 3):
         return lowered[found[0]]
     prefixed = [
         candidate
@@ -29,6 +31,20 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
         if len(name) >= _PREFIX and candidate.startswith(name)
     ]
     return prefixed[0] if prefixed else None
+
+
+def _edits(one: str, other: str) -> int:
+    """How many letters are missing, added, changed or swapped with their neighbour."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        earlier, before, row = before, row, [i]
+        for j, instead in enumerate(other, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != instead))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == instead:
+                cost = min(cost, earlier[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
 
 
 def _alike(wanted: str, pool: list[str]) -> list[str]:

@@ -72,5 +72,9 @@ class Problem:
 
 def pointer(base: str, *parts: str | int) -> str:
     """Extend an RFC 6901 JSON Pointer by one or more members."""
-    steps = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-    return base + "".join(f"/{step}" for step in steps)
+    for part in parts:
+        name = str(part)
+        if "/" in name or "~" in name:
+            name = name.replace("~", "~0").replace("/", "~1")
+        base = f"{base}/{name}"
+    return base

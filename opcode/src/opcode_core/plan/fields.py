@@ -7,10 +7,16 @@ from typing import Any
 
 from opcode_core.durations import parse_duration
 from opcode_core.fields import Field, Kind
-from opcode_core.jsonio import type_name
+from opcode_core.jsonio import compact_json, type_name
 from opcode_core.model.problems import ProblemCode, pointer
 from opcode_core.plan.problems import Problems
 
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "object": (dict, Mapping),
+    "array": list,
+    "string": str,
+    "boolean": bool,
+}
 _ARTICLES = {
     "object": "an object",
     "array": "an array",
@@ -58,7 +64,7 @@ def check_object(
 def check_member(value: Any, field: Field, at: str, problems: Problems) -> bool:
     """Check one member; report what is wrong and say whether it is as it should be."""
     if not _is(value, field.kind):
-        wrong_type(value, field.kind, at, problems)
+        wrong_type(value, field.kind, at, problems, short=field.short)
         return False
     if field.kind == "duration":
         return _check_duration(value, at, problems)
@@ -81,14 +87,22 @@ def check_member(value: Any, field: Field, at: str, problems: Problems) -> bool:
     return True
 
 
-def wrong_type(value: Any, kind: Kind, at: str, problems: Problems) -> None:
+def wrong_type(
+    value: Any, kind: Kind, at: str, problems: Problems, *, short: str | None = None
+) -> None:
     """Report a value of the wrong type."""
     code: ProblemCode = "BAD_DURATION" if kind == "duration" else "WRONG_TYPE"
-    hint, fix = None, None
+    hint: str | None = None
+    fix: list[dict[str, Any]] | None = None
     if kind == "duration" and isinstance(value, int) and not isinstance(value, bool):
         hint = f'write it with its unit: "{value}s" or "{value}ms"'
-    elif kind == "array" and isinstance(value, str):
+    elif kind == "array" and (
+        isinstance(value, str) or (isinstance(value, Mapping) and "id" in value)
+    ):
         hint, fix = "write it in brackets", [{"op": "replace", "path": at, "value": [value]}]
+    elif short is not None and isinstance(value, (str, int)) and not isinstance(value, bool):
+        whole = {short: value}
+        hint, fix = f"write {compact_json(whole)}", [{"op": "replace", "path": at, "value": whole}]
     elif kind == "string" and isinstance(value, (bool, int, float)):
         hint = "write it in quotes"
     problems.add(
@@ -103,13 +117,7 @@ def _is(value: Any, kind: Kind) -> bool:
         return isinstance(value, str)
     if kind == "integer":
         return isinstance(value, int) and not isinstance(value, bool)
-    types: dict[str, type | tuple[type, ...]] = {
-        "object": Mapping,
-        "array": list,
-        "string": str,
-        "boolean": bool,
-    }
-    return isinstance(value, types[kind])
+    return isinstance(value, _TYPES[kind])
 
 
 def _check_duration(value: str, at: str, problems: Problems) -> bool:

@@ -22,8 +22,8 @@ _COMMON = {
     "depends_on": Field("array"),
     "condition": Field("any"),
     "timeout": Field("duration"),
-    "retry": Field("object"),
-    "on_error": Field("object"),
+    "retry": Field("object", short="max"),
+    "on_error": Field("object", short="strategy"),
     "on_interrupt": Field("string", choices=("suspend", "retry", "fail")),
 }
 OWN = {"action": Field("string"), "params": Field("object"), "config": Field("object")}

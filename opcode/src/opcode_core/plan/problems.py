@@ -6,7 +6,7 @@ from collections.abc import Collection, Container
 from typing import Any
 
 from opcode_core.model.problems import Problem, ProblemCode, pointer
-from opcode_core.suggest import hint_for, nearest
+from opcode_core.suggest import listing, nearest
 
 MOST = 500
 """How many problems are kept; what is beyond them is counted in one last problem."""
@@ -71,7 +71,7 @@ class Problems:
             pointer(at, name),
             "UNKNOWN_FIELD",
             f"there is no field `{name}` here",
-            hint=hint_for(name, known),
+            hint=f"did you mean `{meant}`?" if meant else f"there are {listing(known)}",
             fix=fix,
         )
 

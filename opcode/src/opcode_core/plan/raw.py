@@ -6,6 +6,8 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+_NONE: frozenset[str] = frozenset()
+
 
 @dataclass(slots=True)
 class RawStep:
@@ -54,13 +56,15 @@ def outward_fallbacks(value: Any) -> frozenset[str]:
     Args:
         value: A part of a definition: what is a list of steps in it only its step type knows, so every list counts.
     """
-    if isinstance(value, Mapping):
-        found = frozenset().union(*map(outward_fallbacks, value.values()))
+    if isinstance(value, (str, int, float, bool, type(None))):
+        return _NONE
+    if isinstance(value, (dict, Mapping)):
+        found = _NONE.union(*map(outward_fallbacks, value.values()))
         handler = value.get("on_error")
         target = handler.get("fallback_step") if isinstance(handler, Mapping) else None
         return found | {target} if isinstance(target, str) else found
     if isinstance(value, list):
         ids = [item.get("id") for item in value if isinstance(item, Mapping)]
         beside = {name for name in ids if isinstance(name, str)}
-        return frozenset().union(*map(outward_fallbacks, value)) - beside
-    return frozenset()
+        return _NONE.union(*map(outward_fallbacks, value)) - beside
+    return _NONE

@@ -55,12 +55,10 @@ class References:
         """
         if isinstance(value, str):
             return self._text(value, at, place) if has_reference(value) else tree.Literal(value)
-        if isinstance(value, Mapping):
+        if isinstance(value, (dict, Mapping)):
             return self._object(value, at, place)
         if isinstance(value, list):
-            nodes = [
-                self.compile(item, pointer(at, index), place) for index, item in enumerate(value)
-            ]
+            nodes = [self.member(item, at, index, place) for index, item in enumerate(value)]
             if all(_is_literal(node) for node in nodes):
                 return tree.literal([_value(node) for node in nodes])
             return tree.Array(tuple(nodes), _union(nodes))
@@ -83,6 +81,12 @@ class References:
         if isinstance(source, Mapping) and len(source) == 1:
             name, source = next(iter(source.items()))
             engine, at = name, pointer(at, name)
+        if isinstance(source, bool):
+            text = "true" if source else "false"
+            message = f"expected an expression, which is a string, found {text}"
+            fix = [{"op": "replace", "path": at, "value": text}]
+            self._problems.add(at, "WRONG_TYPE", message, hint="write it in quotes", fix=fix)
+            return None
         if not check_member(source, Field("string"), at, self._problems):
             return None
         spot = self._unwrapped(source, at)
@@ -132,6 +136,12 @@ class References:
         )
         return None
 
+    def member(self, value: Any, at: str, name: str | int, place: Place) -> tree.Node:
+        """Compile a member of what stands at a pointer; most need none of their own."""
+        if is_plain(value):
+            return tree.Literal(value)
+        return self.compile(value, pointer(at, name), place)
+
     def _object(self, value: Mapping[str, Any], at: str, place: Place) -> tree.Node:
         members = []
         for name, member in value.items():
@@ -141,7 +151,7 @@ class References:
                     "BAD_REFERENCE",
                     "a reference cannot stand in the key of an object",
                 )
-            members.append((name, self.compile(member, pointer(at, name), place)))
+            members.append((name, self.member(member, at, name, place)))
         nodes = [node for _, node in members]
         if all(_is_literal(node) for node in nodes):
             return tree.literal({name: _value(node) for name, node in members})
@@ -251,6 +261,13 @@ def _engine_failed(name: str, error: Exception) -> ExpressionSyntaxError:
     return ExpressionSyntaxError(
         f"the engine `{name}` failed on it ({type(error).__name__}): see the server's log"
     )
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is a text or another scalar without a reference in it."""
+    if isinstance(value, str):
+        return not has_reference(value)
+    return not isinstance(value, (dict, list, Mapping))
 
 
 def _is_literal(node: tree.Node) -> bool:

@@ -72,8 +72,8 @@ class SettledBefore:
 def _depending(step: RawStep, step_id: str) -> Fix:
     """The patch that lets a step depend on another, after those that were proposed for it before."""
     at = pointer(step.at, "depends_on")
-    first = not step.missing
-    if step_id not in step.missing:
+    first = not step.missing and step_id not in step.mended
+    if step_id not in (*step.mended, *step.missing):
         step.missing.append(step_id)
     if first and step.mended:
         return [{"op": "add", "path": f"{at}/-", "value": step_id}]

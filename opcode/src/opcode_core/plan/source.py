@@ -18,7 +18,7 @@ from opcode_core.plan.fields import check_object
 from opcode_core.plan.params import ParamsSource, check_params
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.raw import RawStep
-from opcode_core.plan.references import References
+from opcode_core.plan.references import References, is_plain
 from opcode_core.plan.visibility import Place
 from opcode_core.plugins.registry import Registry
 from opcode_core.references.parse import has_reference
@@ -88,7 +88,9 @@ class DefinedStep:
         in_loop: bool = False,
     ) -> Expression | None:
         """Compile an expression; None when it does not compile, which is reported."""
-        place = replace(self._place, loops=self._place.loops + in_loop)
+        place = self._place
+        if in_loop:
+            place = replace(place, loops=place.loops + 1)
         return self._references.expression(source, pointer(self.pointer, *path), place, engine)
 
     def steps(self, value: Any, *path: str | int, in_loop: bool = False) -> StepList | None:
@@ -130,7 +132,7 @@ class DefinedStep:
 
     def _params(self, raw: Mapping[str, Any], at: str, secrets: frozenset[str]) -> Node:
         """Compile parameters; only those that may hold secrets may refer to them."""
-        open_place = replace(self._place, secrets=True)
+        open_place: Place | None = None
         nodes: list[tuple[str, Node]] = []
         for name, value in raw.items():
             if has_reference(name):
@@ -139,8 +141,10 @@ class DefinedStep:
                     "BAD_REFERENCE",
                     "a reference cannot stand in a parameter's name",
                 )
-            place = open_place if name in secrets else self._place
-            nodes.append((name, self._references.compile(value, pointer(at, name), place)))
+            place = self._place
+            if name in secrets and not is_plain(value):
+                place = open_place = open_place or replace(place, secrets=True)
+            nodes.append((name, self._references.member(value, at, name, place)))
         return Object(tuple(nodes), frozenset().union(*(node.sources for _, node in nodes)))
 
     def _find_action(self) -> Action | None:

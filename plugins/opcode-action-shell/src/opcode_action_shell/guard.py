@@ -9,11 +9,18 @@ import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from opcode_core import ActionContext, ActionSource, PermissionDeniedError, Problem, pointer
+from opcode_core import (
+    ActionContext,
+    ActionSource,
+    PermissionDeniedError,
+    Problem,
+    ReferenceSyntaxError,
+    parse_text,
+    pointer,
+)
 
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 """Where programs are looked for when the server has no PATH."""
-_REFERENCE = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 _LOADERS = frozenset(
     {
         *("BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PS4", "PROMPT_COMMAND", "IFS", "PATH"),
@@ -45,12 +52,16 @@ def check_command(source: ActionSource) -> Iterator[Problem]:
     ):
         return
     at = pointer(source.pointer, "command")
+    try:
+        fix = _moved_to_env(source, command, at)
+    except ReferenceSyntaxError:
+        return  # that it cannot be read is reported
     yield Problem(
         path=at,
         code="SHELL_INTERPOLATION",
         message="with `shell: true` a reference in `command` would let data become shell text",
         hint='put the value into `env` and write "$NAME" in the command, or into `args` and write "$1"',
-        fix=tuple(_moved_to_env(source, command, at)),
+        fix=tuple(fix),
     )
 
 
@@ -59,20 +70,36 @@ def _moved_to_env(source: ActionSource, command: str, at: str) -> list[dict[str,
     env: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {}
     names: dict[str, str] = {}
     text = ""
-    position = 0
-    for match in _REFERENCE.finditer(command):
-        if command[: match.start()].endswith("$"):
+    for piece in parse_text(command):
+        if isinstance(piece, str):
+            text += piece.replace("${{", "$${{")
             continue
-        reference = match[0]
-        name = names.setdefault(reference, _free_name(reference, env))
-        env[name] = reference
-        text += command[position : match.start()] + f'"${name}"'
-        position = match.end()
-    text += command[position:]
+        name = names.setdefault(piece.source, _free_name(piece.source, env))
+        env[name] = f"${{{{{piece.source}}}}}"
+        text += _IN_QUOTES[_open_quote(text)].format(name)
     return [
         {"op": "add", "path": pointer(source.pointer, "env"), "value": env},
         {"op": "replace", "path": at, "value": text},
     ]
+
+
+_IN_QUOTES = {"": '"${}"', '"': "${{{}}}", "'": "'\"${}\"'"}
+"""How a variable is written, by the quote that is open: it stays one word."""
+
+
+def _open_quote(command: str) -> str:
+    """The quote that is open at the end of the beginning of a command; none is the empty text."""
+    quote, escaped = "", False
+    for letter in command:
+        if escaped:
+            escaped = False
+        elif letter == "\\" and quote != "'":
+            escaped = True
+        elif letter == quote:
+            quote = ""
+        elif not quote and letter in "'\"":
+            quote = letter
+    return quote
 
 
 def _free_name(reference: str, taken: Mapping[str, Any]) -> str:

@@ -14,7 +14,9 @@ from opcode_core import (
     StepSource,
     StepType,
     Template,
-    hint_for,
+    compact_json,
+    listing,
+    nearest,
     parse_path,
     pointer,
 )
@@ -56,6 +58,9 @@ class ReasoningStep(StepType):
         seen: dict[str, str] = {}
         for index in range(len(options)):
             path = ("config", "options", index)
+            if isinstance(options[index], str):
+                _report_text(options[index], pointer(source.pointer, *path), source)
+                continue
             option = source.members(_OPTION, *path)
             at = pointer(source.pointer, *path, "id")
             option_id = option.get("id")
@@ -83,8 +88,10 @@ class ReasoningStep(StepType):
             source.report(Problem(at, "INVALID_VALUE", "the fallback is empty"))
         elif names and self._fallback not in names:
             message = f"`{self._fallback}` is none of the options"
-            hint = hint_for(self._fallback, names)
-            source.report(Problem(at, "INVALID_VALUE", message, hint=hint))
+            meant = nearest(self._fallback, names)
+            hint = f"did you mean `{meant}`?" if meant else f"there are {listing(names)}"
+            fix = ({"op": "replace", "path": at, "value": meant},) if meant else None
+            source.report(Problem(at, "INVALID_VALUE", message, hint=hint, fix=fix))
         elif self._timeout is None:
             message = "the fallback is never chosen: without `timeout` the decision waits for ever"
             source.report(Problem(at, "INVALID_VALUE", message, severity="warning"))
@@ -128,6 +135,14 @@ class ReasoningStep(StepType):
             )
 
         return await step.decide(ask)
+
+
+def _report_text(option: str, at: str, source: StepSource) -> None:
+    option_id = {"id": option}
+    fix = {"op": "replace", "path": at, "value": option_id}
+    message = "expected an option, which is an object, found string"
+    hint = f"write {compact_json(option_id)}"
+    source.report(Problem(at, "WRONG_TYPE", message, hint=hint, fix=(fix,)))
 
 
 def _injected(value: Any, source: StepSource) -> Template | None:
