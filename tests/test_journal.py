@@ -124,12 +124,12 @@ async def test_everybody_who_waits_is_answered_and_a_cancelled_one_disturbs_nobo
     assert all(one.exception() is None for one in waiters[1:])
 
 
-async def test_a_lost_event_is_told_and_nothing_follows_the_gap(
+async def test_what_could_not_be_stored_is_told_kept_and_tried_again(
     journal: SqliteJournal, database: Database, commits: Commits
 ) -> None:
     append(journal, "a", 1)
     await journal.stored("a")
-    commits.fails.add(2)
+    commits.fails |= {2, 3}
     append(journal, "a", 2)
     with pytest.raises(StoreError) as caught:
         await journal.stored("a")
@@ -137,25 +137,87 @@ async def test_a_lost_event_is_told_and_nothing_follows_the_gap(
     append(journal, "a", 3)
     with pytest.raises(StoreError):
         await journal.stored("a")
-    assert await logged(database, "a") == [1]
+    async with asyncio.timeout(SECONDS):
+        await journal.kept("a")
+    await journal.stored("a")
+    assert await logged(database, "a") == [1, 2, 3]
 
 
-async def test_other_workflows_go_on_when_one_lost_events(
+async def test_what_had_just_begun_is_given_up_and_nothing_begins_while_the_store_fails(
     journal: SqliteJournal, database: Database, commits: Commits
 ) -> None:
-    commits.go.clear()
+    append(journal, "old", 1)
+    await journal.stored("old")
+    commits.fails |= {2, 3}
+    append(journal, "old", 2)
+    append(journal, "new", 1)
+    with pytest.raises(StoreError):
+        await journal.kept("new")
+    append(journal, "later", 1)
+    append(journal, "new", 2)
+    for lost in ("new", "later"):
+        with pytest.raises(StoreError):
+            await journal.kept(lost)
+    async with asyncio.timeout(SECONDS):
+        await journal.kept("old")
+    append(journal, "at last", 1)
+    await journal.stored("at last")
+    found = {one: await logged(database, one) for one in ("old", "new", "later", "at last")}
+    assert found == {"old": [1, 2], "new": [], "later": [], "at last": [1]}
+
+
+async def test_a_child_is_kept_for_the_workflow_that_waits_for_it(
+    journal: SqliteJournal, database: Database, commits: Commits
+) -> None:
     commits.fails.add(1)
+    child = WorkflowState("child")
+    child.parent = ("parent", "a")
+    journal.append(Event("child", 1, "workflow_started", None, None, None, 1, 0), None, child)
+    async with asyncio.timeout(SECONDS):
+        await journal.kept("child")
+    assert await logged(database, "child") == [1]
+
+
+async def test_what_waits_can_be_taken_back_but_not_while_it_is_being_stored(
+    journal: SqliteJournal, database: Database, commits: Commits
+) -> None:
     append(journal, "a", 1)
-    await commits.begun.acquire()
+    append(journal, "b", 1)
+    await journal.stored("a")
+    commits.fails |= {2, 3}
     append(journal, "a", 2)
-    append(journal, "b", 1, 2)
-    lost, fine = (asyncio.create_task(journal.stored(one)) for one in "ab")
-    await asyncio.sleep(0)
+    append(journal, "b", 2)
+    commits.go.clear()
+    storing = asyncio.create_task(journal.stored("a"))
+    while not commits.begun.locked():
+        await commits.begun.acquire()
+    await commits.begun.acquire()
+    assert not journal.drop("a")
     commits.go.set()
-    await asyncio.wait((lost, fine), timeout=SECONDS)
-    assert isinstance(lost.exception(), StoreError)
-    assert fine.exception() is None
-    assert (await logged(database, "a"), await logged(database, "b")) == ([], [1, 2])
+    with pytest.raises(StoreError):
+        await storing
+    assert journal.drop("a")
+    append(journal, "a", 3)
+    async with asyncio.timeout(SECONDS):
+        await journal.kept("b")
+    assert (await logged(database, "a"), await logged(database, "b")) == ([1], [1, 2])
+    journal.forget("a")
+    append(journal, "a", 2)
+    await journal.stored("a")
+    assert await logged(database, "a") == [1, 2]
+
+
+async def test_of_a_group_that_cannot_be_stored_whole_the_sound_part_is_stored(
+    journal: SqliteJournal, database: Database
+) -> None:
+    append(journal, "a", 1)
+    await journal.stored("a")
+    append(journal, "a", 1)  # what the log has already: our own mistake, and no disk's
+    append(journal, "b", 1, 2)
+    with pytest.raises(StoreError):
+        await journal.stored("a")
+    await journal.stored("b")
+    assert (await logged(database, "a"), await logged(database, "b")) == ([1], [1, 2])
 
 
 async def test_who_waits_for_events_that_were_dropped_is_told_too(
@@ -181,9 +243,12 @@ async def test_a_forgotten_workflow_begins_anew_from_the_log(
     append(journal, "a", 1)
     await journal.stored("a")
     commits.fails.add(2)
+    commits.error = StoreError("it is damaged", {"reason": "damaged"})
     append(journal, "a", 2)
     with pytest.raises(StoreError):
         await journal.stored("a")
+    append(journal, "a", 3)
+    assert await logged(database, "a") == [1]
     journal.forget("a")
     append(journal, "a", 2)
     await journal.stored("a")
@@ -199,6 +264,19 @@ async def test_a_failure_that_is_not_ours_says_nothing_of_itself(
     with pytest.raises(StoreError) as caught:
         await journal.stored("a")
     assert "secret" not in str(caught.value.to_json())
+
+
+async def test_closing_does_not_wait_for_a_store_that_fails(
+    database: Database, commits: Commits
+) -> None:
+    journal = SqliteJournal(database)
+    append(journal, "a", 1)
+    await journal.stored("a")
+    commits.fails |= set(range(2, 100))
+    append(journal, "a", 2)
+    async with asyncio.timeout(SECONDS):
+        await journal.close()
+    assert await logged(database, "a") == [1]
 
 
 async def test_closing_stores_what_was_taken(database: Database) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
+from opcode_core import crashpoints
 from opcode_core.actions import Action, Params
 from opcode_core.durations import format_duration
 from opcode_core.engine.circuits import Circuits
@@ -97,9 +98,9 @@ class EmbeddedRuntime:
         self._journal.append(event, payload, state)
 
     async def stored(self) -> None:
-        """Wait until everything taken so far is stored."""
+        """Wait until everything taken so far is stored, however long the store fails: nothing is to run again."""
         try:
-            await self._journal.stored(self._workflow_id)
+            await self._journal.kept(self._workflow_id)
         except StoreError as error:
             raise StoreUnavailableError(error.message) from error
 
@@ -126,6 +127,12 @@ class EmbeddedRuntime:
 
     async def call(self, action: Action, params: Params, context: ActionContext | None) -> Any:
         """Run an action."""
+        crashpoints.point("action begins")
+        output = await self._called(action, params, context)
+        crashpoints.point("action ended")
+        return output
+
+    async def _called(self, action: Action, params: Params, context: ActionContext | None) -> Any:
         arguments: list[Any] = [params] if action.takes_params else []
         if action.takes_context:
             arguments.append(context)

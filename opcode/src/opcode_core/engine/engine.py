@@ -11,6 +11,7 @@ import contextvars
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from opcode_core import crashpoints
 from opcode_core.clock import Identities
 from opcode_core.engine.alarms import Alarms
 from opcode_core.engine.callers import Callers, Watch
@@ -22,6 +23,7 @@ from opcode_core.engine.planner import Planner, StartRequest
 from opcode_core.engine.recovery import in_turn, leftovers
 from opcode_core.engine.signal import Signal
 from opcode_core.engine.signals import accept
+from opcode_core.engine.taking_back import stored_or_taken_back
 from opcode_core.errors import ConflictError, NotFoundError, OpcodeError
 from opcode_core.logs import logger
 from opcode_core.model import events
@@ -125,6 +127,7 @@ class Engine:
                 await self._cancel(live, signal)
                 return live.state, False
             in_memory = self._live.get(signal.workflow_id) is live
+            crashpoints.point("signal taken")
             effect = accept(live.run, signal)
             for step_id in effect.withdrawn:
                 live.withdraw(step_id)
@@ -135,7 +138,7 @@ class Engine:
             if effect.goes_on and not in_memory:
                 self._live[signal.workflow_id] = live
                 self._drive(live)
-            await self._stored(live, forget=not effect.goes_on and not in_memory)
+            await stored_or_taken_back(self._store, live, self._alarms, in_memory=in_memory)
             return live.state, effect.goes_on
 
     async def resume(self, workflow_id: str) -> None:
@@ -154,11 +157,13 @@ class Engine:
                 if live.state.timed_out:
                     return
                 live.run.record(events.WORKFLOW_RESUMED)
+            crashpoints.point("workflow resumed")
             self._live[workflow_id] = live
             self._drive(live)
 
     async def recover(self) -> None:
         """Take up what did not end before: what ran goes on, what waits is woken when it is time."""
+        crashpoints.point("recovery begins")
         found = await leftovers(self._store)
         for workflow_id, when in found.sleeping:
             self._alarms.set(workflow_id, when)
@@ -192,6 +197,7 @@ class Engine:
 
     async def close(self, grace: float = CLOSE_SECONDS) -> None:
         """Begin nothing new, let running steps finish for so many seconds, stop the rest."""
+        crashpoints.point("closing begins")
         self._resources.closing.set()
         self._alarms.close()
         for live in self._live.values():
@@ -237,13 +243,6 @@ class Engine:
         for child_id in list(state.children.values()):
             self._family.cancel(child_id)
 
-    async def _stored(self, live: LiveWorkflow, *, forget: bool) -> None:
-        try:
-            await self._store.journal.stored(live.state.workflow_id)
-        finally:
-            if forget:
-                self._store.journal.forget(live.state.workflow_id)
-
     def _drive(self, live: LiveWorkflow) -> None:
         workflow_id = live.state.workflow_id
         self._alarms.clear(workflow_id)
@@ -267,6 +266,7 @@ class Engine:
     def _let_go(self, live: LiveWorkflow) -> None:
         """Nothing of it can run any more: tell whoever waited, and keep only when to look at it again."""
         workflow_id = live.state.workflow_id
+        crashpoints.point("workflow let go")
         self._live.pop(workflow_id, None)
         self._store.journal.forget(workflow_id)
         stopped = live.lost is not None or live.state.status in STOPPED

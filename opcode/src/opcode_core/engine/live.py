@@ -87,6 +87,13 @@ class LiveWorkflow:
         if self.task is not None and self._waits is not None:
             self.task.cancel()
 
+    async def take_back(self, error: StoreError) -> None:
+        """Let it end where the log has it: nothing of what has happened since could be stored."""
+        self.lost = error
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait((self.task,))
+
     async def drive(self) -> None:
         """Go on until it has ended or only waits, and that is stored.
 

@@ -163,8 +163,20 @@ class Journal(Protocol):
         """Wait until everything taken so far of a workflow is stored.
 
         Raises:
-            StoreError: An event of it could not be stored.
+            StoreError: An event of it could not be stored; unless the workflow is lost, that is tried again.
         """
+        ...
+
+    async def kept(self, workflow_id: str) -> None:
+        """The same, however long the store fails.
+
+        Raises:
+            StoreError: The workflow is lost: what is in the log is what it was before.
+        """
+        ...
+
+    def drop(self, workflow_id: str) -> bool:
+        """Take back what is not stored of a workflow; says whether that can be."""
         ...
 
     def forget(self, workflow_id: str) -> None:

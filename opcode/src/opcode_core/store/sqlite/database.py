@@ -1,94 +1,123 @@
-"""The database file: opening it safely, its schema, transactions in one hop, reads beside them.
+"""The database: transactions in one hop, reads beside them, and what to do when the disk fails in a commit.
 
-Two connections: one writes (and checkpoints), one only reads. Each has its own thread; a transaction is one function
-that runs there from BEGIN to COMMIT, so that no cancelled task can leave one open.
+A transaction is one function that runs on the writer's thread from BEGIN to COMMIT, so that no cancelled task can
+leave one open. Each counts itself, in the same transaction: when the disk fails in the very act of committing, the
+count tells, once everything was opened and read anew, whether it is stored.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+import functools
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Sequence
-from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-import aiosqlite
-
+from opcode_core import crashpoints
 from opcode_core.errors import StoreError
+from opcode_core.logs import logger
+from opcode_core.store.sqlite.condition import prepare
+from opcode_core.store.sqlite.connections import Connections, Durability, connect
+from opcode_core.store.sqlite.faults import store_error, unknown_outcome
+from opcode_core.store.sqlite.mark import LockFile
+from opcode_core.store.sqlite.schema import migrate
 
 R = TypeVar("R")
+Work = Callable[[sqlite3.Connection], R]
 
-BUSY_MILLISECONDS = 5000
-"""How long a statement waits for another process's lock."""
-APPLICATION_ID = 0x4F50434F
-"""What marks a database as ours: `OPCO` in ASCII (https://sqlite.org/pragma.html#pragma_application_id)."""
-_CHECKPOINT_PAGES = 4000
-_HEADER = b"SQLite format 3\0"
-
-
-class _WorkConnection(sqlite3.Connection):
-    """A connection whose `commit` runs the next piece of work as one transaction.
-
-    aiosqlite runs `commit` on the connection's thread: this makes that one hop a whole transaction, by public means.
-    """
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.work: deque[Callable[[sqlite3.Connection], None]] = deque()
-
-    def commit(self) -> None:
-        self.work.popleft()(self)
+_COUNT = "UPDATE facts SET value = ? WHERE name = 'transactions'"
 
 
 class Database:
-    """One database file; made by `open_database`."""
+    """One database file; made by `open_database`.
+
+    Args:
+        path: The file.
+        durability: How commits are made.
+        connections: It, opened.
+        lock: The file beside it, which remembers how far it has come; None for one that is not remembered.
+    """
 
     def __init__(
-        self,
-        path: Path,
-        writer: aiosqlite.Connection,
-        inner: _WorkConnection,
-        reader: aiosqlite.Connection,
+        self, path: Path, durability: Durability, connections: Connections, lock: LockFile | None
     ) -> None:
         self.path = path
-        self._writer = writer
-        self._inner = inner
-        self._reader = reader
+        self._durability = durability
+        self._connections = connections
+        self._lock = lock
+        self._instance = ""
+        self._count = 0
+        self._halted = False
+        self._doubt: _Doubt | None = None
+        self._mending = asyncio.Lock()
 
-    async def transaction(self, work: Callable[[sqlite3.Connection], R]) -> R:
+    async def transaction(self, work: Work[R]) -> R:
         """Run work as one transaction, whatever becomes of the caller meanwhile.
 
         Args:
             work: Gets the connection, inside BEGIN IMMEDIATE, on its own thread; what it raises rolls everything back.
 
         Raises:
-            StoreError: The database could not do it.
+            StoreError: The database could not do it; with `outcome: unknown` in its details, whether it did is not
+                known yet.
         """
         return await asyncio.shield(self.commit(work))
 
-    async def commit(self, work: Callable[[sqlite3.Connection], R]) -> R:
-        """The same for a caller that nobody cancels: it saves a task."""
-        result: list[R] = []
+    async def commit(self, work: Work[R]) -> R:
+        """The same for a caller that nobody cancels: it saves a task.
 
-        def run(connection: sqlite3.Connection) -> None:
-            connection.execute("BEGIN IMMEDIATE")
+        Work whose outcome was unknown may be given again: it is done once.
+        """
+        tried = False
+        while True:
+            doubt = self._doubt
+            if doubt is not None:
+                await self._prove(doubt, work)
+                if doubt.work is work:
+                    self._doubt = None
+                    if doubt.stored:
+                        return doubt.result[0]  # type: ignore[no-any-return] # what this work gave
+                    if tried:
+                        raise StoreError(
+                            f"{self.path}: the disk reports an error", {"reason": "io"}
+                        )
+            tried = True
+            result: list[R] = []
+            self._connections.work.work.append(functools.partial(self._run, work, result))
             try:
-                result.append(work(connection))
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:  # a full disk has rolled back by itself
-                    connection.execute("ROLLBACK")
-                raise
+                await self._connections.writer.commit()
+            except _HaltedError:
+                continue
+            except sqlite3.Error as error:
+                raise store_error(error, self.path) from None
+            return result[0]
 
-        self._inner.work.append(run)
+    def _run(self, work: Work[R], result: list[R], connection: sqlite3.Connection) -> None:
+        """One transaction, on the writer's thread."""
+        if self._halted:
+            raise _HaltedError
+        crashpoints.point("transaction begins")
+        connection.execute("BEGIN IMMEDIATE")
+        committing = False
         try:
-            await self._writer.commit()
-        except sqlite3.Error as error:
-            raise store_error(error, self.path) from None
-        return result[0]
+            result.append(work(connection))
+            connection.execute(_COUNT, (self._count + 1,))
+            crashpoints.point("transaction open")
+            committing = True
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if committing and isinstance(error, sqlite3.Error) and _is_disk(error):
+                self._halted = True
+                self._doubt = _Doubt(work, result, self._count)
+                raise _HaltedError from None
+            if connection.in_transaction:  # a full disk has rolled back by itself
+                connection.execute("ROLLBACK")
+            raise
+        self._count += 1
+        crashpoints.point("transaction committed")
+        if self._lock is not None:
+            self._lock.write(self._instance, self._durability, self._count)
 
     async def read(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Read rows, beside the transactions.
@@ -96,154 +125,151 @@ class Database:
         Raises:
             StoreError: The database could not do it.
         """
+        if self._halted:
+            async with self._mending:
+                await self._mend()
         try:
-            return [tuple(row) for row in await self._reader.execute_fetchall(sql, values)]
+            rows = await self._connections.reader.execute_fetchall(sql, values)
         except sqlite3.Error as error:
             raise store_error(error, self.path) from None
+        return [tuple(row) for row in rows]
+
+    async def begin(self) -> None:
+        """Bring the schema up to date, and know how far the database has come.
+
+        Raises:
+            StoreError: It cannot be done.
+        """
+        self._connections.work.work.append(_migrated)
+        try:
+            await self._connections.writer.commit()
+        except sqlite3.Error as error:
+            raise store_error(error, self.path) from None
+        await self._know()
 
     async def close(self) -> None:
         """Close both connections; the database's own files stay as they are meant to be."""
-        await self._reader.close()
-        await self._writer.close()
+        if self._halted or (self._doubt is not None and self._doubt.stored is None):
+            await self._connections.abandon()
+        else:
+            await self._connections.close()
 
     def files(self) -> list[str]:
         """The paths of the database's files, existing or not."""
-        return [str(self.path) + suffix for suffix in ("", "-wal", "-shm", "-journal", ".lock")]
+        return [
+            str(self.path) + suffix for suffix in ("", "-wal", "-shm", "-journal", ".lock", ".sock")
+        ]
+
+    async def _know(self) -> None:
+        rows = dict(
+            await self._connections.writer.execute_fetchall("SELECT name, value FROM facts")
+        )
+        self._instance, self._count = str(rows["instance"]), int(rows["transactions"])
+
+    async def _mend(self) -> None:
+        """Open everything anew after the disk has failed; nothing was written since."""
+        if not self._halted:
+            return
+        await self._connections.abandon()
+        try:
+            self._connections = await connect(self.path, self._durability)
+        except sqlite3.Error as error:
+            raise store_error(error, self.path) from None
+        self._halted = False
+        logger.warning(
+            "the disk failed, and the database was opened anew",
+            extra={"data": {"path": str(self.path)}},
+        )
+
+    async def _prove(self, doubt: _Doubt, work: Work[Any]) -> None:
+        """Find out whether the transaction in which the disk failed is stored; nothing is written before.
+
+        Raises:
+            StoreError: The disk still fails.
+        """
+        async with self._mending:
+            if doubt.stored is not None:
+                return
+            try:
+                await self._mend()
+                await self._on_disk()
+                await self._know()
+            except (sqlite3.Error, StoreError) as error:
+                if doubt.work is work:
+                    raise unknown_outcome(self.path) from None
+                raise (
+                    store_error(error, self.path) if isinstance(error, sqlite3.Error) else error
+                ) from None
+            doubt.stored = self._count > doubt.before
+
+    async def _on_disk(self) -> None:
+        """Let what is read be what is on the disk: a failed fsync says nothing of what it left in memory."""
+        checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"
+        (row,) = await self._connections.writer.execute_fetchall(checkpoint)
+        if row[0]:
+            raise StoreError(f"{self.path}: another process holds the database", {"reason": "busy"})
 
 
-async def open_database(path: Path, durability: Literal["full", "normal"]) -> Database:
+class _HaltedError(Exception):
+    """The disk has failed in a commit: the writer does nothing before that is looked into."""
+
+
+class _Doubt:
+    """A transaction in whose commit the disk has failed.
+
+    Args:
+        work: What it did.
+        result: What that gave.
+        before: How many transactions there were.
+    """
+
+    def __init__(self, work: Work[Any], result: list[Any], before: int) -> None:
+        self.work = work
+        self.result = result
+        self.before = before
+        self.stored: bool | None = None
+
+
+def _is_disk(error: sqlite3.Error) -> bool:
+    return (getattr(error, "sqlite_errorname", "") or "").startswith("SQLITE_IOERR")
+
+
+def _migrated(connection: sqlite3.Connection) -> None:
+    crashpoints.point("migration begins")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        migrate(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    crashpoints.point("migrated")
+
+
+async def open_database(
+    path: Path, durability: Durability, lock: LockFile | None = None
+) -> Database:
     """Open or create a database and bring its schema up to date.
 
     Args:
         path: The file; its folder must exist.
         durability: Whether a commit has reached the disk when it is answered (`full`), or only survives the process.
+        lock: The file beside it, held by the caller; it then remembers how far the database has come.
 
     Raises:
-        StoreError: It cannot be used: no such folder, no database, damaged, newer than this program, read-only.
+        StoreError: It cannot be used: no folder, no database, damaged, emptied, newer than this program, read-only.
     """
-    await asyncio.to_thread(_prepare_file, path)
+    mark = None if lock is None else lock.read()
+    await asyncio.to_thread(prepare, path, mark)
     try:
-        writer, inner = await _connect(path, _WorkConnection)
+        connections = await connect(path, durability)
     except sqlite3.Error as error:
         raise store_error(error, path) from None
-    reader = None
+    database = Database(path, durability, connections, lock)
     try:
-        await _refuse_strangers(writer, path)
-        for pragma in (
-            f"busy_timeout={BUSY_MILLISECONDS}",
-            f"synchronous={durability}",
-            "foreign_keys=on",
-        ):
-            await writer.execute(f"PRAGMA {pragma}")
-        mode = next(iter(await writer.execute_fetchall("PRAGMA journal_mode=wal")))[0]
-        if mode != "wal":  # a file system without shared memory
-            await writer.execute("PRAGMA synchronous=full")
-        await writer.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
-        database = Database(path, writer, inner, writer)
-        await _migrate(database)
-        reader, _ = await _connect(path, sqlite3.Connection)
-        for pragma in (
-            f"busy_timeout={BUSY_MILLISECONDS}",
-            "wal_autocheckpoint=0",
-            "query_only=on",
-        ):
-            await reader.execute(f"PRAGMA {pragma}")
-        return Database(path, writer, inner, reader)
-    except BaseException as error:
-        await writer.close()
-        if reader is not None:
-            await reader.close()
-        if isinstance(error, sqlite3.Error):
-            raise store_error(error, path) from None
+        await database.begin()
+    except BaseException:
+        await connections.abandon()
         raise
-
-
-async def _connect(path: Path, factory: type[Any]) -> tuple[aiosqlite.Connection, Any]:
-    made: list[Any] = []
-
-    def make(*args: Any, **options: Any) -> Any:
-        connection = factory(*args, **options)
-        made.append(connection)
-        return connection
-
-    connection = await aiosqlite.connect(path, isolation_level=None, factory=make)
-    return connection, made[0]
-
-
-def _prepare_file(path: Path) -> None:
-    """Create the file for its owner alone, or make sure that what is there is a database."""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        with path.open(
-            "rb"
-        ) as file:  # before SQLite has it open in this process, so no lock is lost
-            header = file.read(len(_HEADER))
-        if header and header != _HEADER:
-            raise StoreError(
-                f"{path} is no database of ours: it begins with other bytes; it is left as it is",
-                {"reason": "damaged"},
-            ) from None
-    except OSError as error:
-        raise StoreError(f"{path} cannot be created: {error.strerror}", {"reason": "io"}) from None
-
-
-async def _refuse_strangers(connection: aiosqlite.Connection, path: Path) -> None:
-    """Refuse the database of another program before anything in it is changed."""
-    (owner,) = next(iter(await connection.execute_fetchall("PRAGMA application_id")))
-    (tables,) = next(iter(await connection.execute_fetchall("SELECT count(*) FROM sqlite_schema")))
-    if owner != APPLICATION_ID and (owner or tables):
-        raise StoreError(
-            f"{path} is the database of another program and is left as it is: name another file with OPCODE_DB_PATH",
-            {"reason": "foreign"},
-        )
-
-
-async def _migrate(database: Database) -> None:
-    def run(connection: sqlite3.Connection) -> None:
-        folder = resources.files(__package__) / "migrations"
-        scripts = sorted(
-            (file for file in folder.iterdir() if file.name.endswith(".sql")),
-            key=lambda file: file.name,
-        )
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > len(scripts):
-            raise StoreError(
-                f"{database.path} has schema {version}, and this program knows {len(scripts)}: use a newer opcode",
-                {"reason": "newer"},
-            )
-        for script in scripts[version:]:
-            for statement in _statements(script.read_text(encoding="utf-8")):
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={len(scripts)}")
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-
-    await database.transaction(run)
-
-
-def _statements(script: str) -> list[str]:
-    """Split a script, so that it can run inside one transaction (`executescript` would commit first)."""
-    statements, current = [], ""
-    for line in script.splitlines():
-        current += line + "\n"
-        if sqlite3.complete_statement(current):
-            statements.append(current)
-            current = ""
-    return statements
-
-
-def store_error(error: sqlite3.Error, path: Path) -> StoreError:
-    """What SQLite says, in our words and with a reason that can be acted on."""
-    name = getattr(error, "sqlite_errorname", "") or ""
-    reasons = {
-        "SQLITE_FULL": ("full", "the disk is full"),
-        "SQLITE_BUSY": ("busy", "another process holds the database"),
-        "SQLITE_LOCKED": ("busy", "another process holds the database"),
-        "SQLITE_CORRUPT": ("damaged", "the database is damaged: restore it from a backup"),
-        "SQLITE_NOTADB": ("damaged", "the file is no database"),
-        "SQLITE_READONLY": ("io", "the database cannot be written"),
-    }
-    for prefix, (reason, text) in reasons.items():
-        if name.startswith(prefix):
-            return StoreError(f"{path}: {text}", {"reason": reason})
-    return StoreError(f"{path}: {error}", {"reason": "io"})
+    return database

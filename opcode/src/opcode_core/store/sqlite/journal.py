@@ -2,52 +2,28 @@
 
 Everything that is ready when a commit can begin goes into it, whatever workflow it belongs to: a commit costs about as
 much as ten events. While one is under way the next group collects.
+
+When a commit fails in a way that may pass - the disk is full, another process holds the database - nothing that ran is
+run again: the events are kept and tried again until they are stored. Only workflows that had just begun are given up,
+because whoever began them is told so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import sqlite3
-from collections.abc import Callable
 
+from opcode_core import crashpoints
 from opcode_core.errors import StoreError
 from opcode_core.logs import logger
-from opcode_core.model import events
-from opcode_core.model.decisions import Decision
 from opcode_core.model.events import Event
 from opcode_core.model.state import WorkflowState
 from opcode_core.store.sqlite.database import Database
-from opcode_core.store.sqlite.views import (
-    UPSERT_DECISION,
-    UPSERT_WORKFLOW,
-    decision_row,
-    workflow_row,
-)
+from opcode_core.store.sqlite.faults import is_passing
+from opcode_core.store.sqlite.groups import Group, begins
 
-EventRow = tuple[str, int, str, str | None, str | None, str | None, int]
-
-_STATUS_EVENTS = frozenset(
-    {
-        *(events.WORKFLOW_STARTED, events.WORKFLOW_SUSPENDED, events.WORKFLOW_RESUMED),
-        *(events.WORKFLOW_COMPLETED, events.WORKFLOW_FAILED, events.WORKFLOW_CANCELLED),
-    }
-)
-_COLUMNS = 7
-_BLOCK = 64
-"""Rows in one statement at most: SQLite runs a statement without Python's lock, so a busy loop cannot hold it up."""
-
-
-class _Group:
-    """Events that will be stored together."""
-
-    __slots__ = ("changed", "decisions", "rows", "waiting")
-
-    def __init__(self) -> None:
-        self.rows: list[EventRow] = []
-        self.decisions: dict[str, Decision] = {}
-        self.changed: dict[str, WorkflowState] = {}
-        self.waiting: list[asyncio.Future[None]] = []
+_PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
+"""Seconds before a commit is tried again; the last one from then on."""
 
 
 class SqliteJournal:
@@ -59,33 +35,29 @@ class SqliteJournal:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._group = _Group()
-        self._in_flight: _Group | None = None
+        self._group = Group()
+        self._in_flight: Group | None = None
         self._lost: dict[str, StoreError] = {}
+        self._failure: StoreError | None = None
+        self._resting = False
+        self._closing = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._idle: asyncio.Future[None] | None = None
         self._called = False
+
+    @property
+    def failure(self) -> StoreError | None:
+        """Why events could not be stored when that was tried last; None when all is well."""
+        return self._failure
 
     def append(self, event: Event, payload: bytes | None, state: WorkflowState) -> None:
         """Take an event; it is stored with whatever else is ready when the next commit begins."""
         if event.workflow_id in self._lost:
             return  # an earlier event of it is missing in the log: this one must not follow the gap
-        group = self._group
-        group.rows.append(
-            (
-                event.workflow_id,
-                event.sequence,
-                event.event_type,
-                event.step_id,
-                None if payload is None else payload.decode("utf-8"),
-                event.agent_id,
-                event.timestamp,
-            )
-        )
-        if event.event_type in _STATUS_EVENTS:
-            group.changed[event.workflow_id] = state
-        for decision in state.touched:
-            group.decisions[decision.id] = decision
+        if self._failure is not None and begins(event, state):
+            self._lost[event.workflow_id] = self._failure
+            return
+        self._group.add(event, payload, state)
         if not self._called:
             self._called = True
             asyncio.get_running_loop().call_soon(self._wake)
@@ -94,29 +66,72 @@ class SqliteJournal:
         """Wait until everything taken so far of a workflow is stored.
 
         Raises:
-            StoreError: An event of it could not be stored; what is in the log is what it was before.
+            StoreError: An event of it could not be stored; unless the workflow is lost, that is tried again.
         """
-        group = self._group if self._group.rows else self._in_flight
-        if group is not None:
-            waiting = asyncio.get_running_loop().create_future()
-            group.waiting.append(waiting)
-            self._wake()
-            await waiting
+        if self._failure is not None and self._holds(workflow_id):
+            raise self._failure
+        await self._attempt()
         error = self._lost.get(workflow_id)
+        if error is None and self._holds(workflow_id):
+            error = self._failure
         if error is not None:
             raise error
+
+    async def kept(self, workflow_id: str) -> None:
+        """The same, however long the store fails.
+
+        Raises:
+            StoreError: The workflow is lost: what is in the log is what it was before.
+        """
+        while True:
+            await self._attempt()
+            if workflow_id in self._lost:
+                raise self._lost[workflow_id]
+            if self._failure is None or not self._holds(workflow_id):
+                return
+
+    def drop(self, workflow_id: str) -> bool:
+        """Take back what could not be stored of a workflow, until it is forgotten; says whether that can be."""
+        error = self._failure
+        if error is None or not self._holds(workflow_id):
+            return False
+        in_flight = self._in_flight is not None and self._in_flight.has(workflow_id)
+        if in_flight and (not self._resting or _is_unknown(error)):
+            return False
+        self._lose([workflow_id], error)
+        return True
 
     def forget(self, workflow_id: str) -> None:
         """Nobody runs this workflow any more: if events of it were lost, it begins anew from the log."""
         self._lost.pop(workflow_id, None)
 
     async def close(self) -> None:
-        """Store what was taken."""
+        """Store what was taken; what cannot be stored is tried once more, and then left."""
+        self._closing.set()
         while self._group.rows or self._in_flight is not None:
-            await self.stored("")
+            await self._attempt()
+            if self._failure is not None:
+                logger.error(
+                    "events could not be stored before the end", extra={"data": self._told()}
+                )
+                break
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.wait((self._writer,))
+
+    def _holds(self, workflow_id: str) -> bool:
+        """Whether an event of a workflow is not stored yet."""
+        in_flight = self._in_flight is not None and self._in_flight.has(workflow_id)
+        return in_flight or self._group.has(workflow_id)
+
+    async def _attempt(self) -> None:
+        """Wait until what was taken so far is stored, or could not be."""
+        group = self._group if self._group.rows and self._failure is None else self._in_flight
+        if group is not None:
+            waiting = asyncio.get_running_loop().create_future()
+            group.waiting.append(waiting)
+            self._wake()
+            await waiting
 
     def _wake(self) -> None:
         """Let the writer begin, after what is ready to run now has added to the group."""
@@ -135,56 +150,101 @@ class SqliteJournal:
             if not self._group.rows:
                 self._idle = asyncio.get_running_loop().create_future()
                 await self._idle
-            group, self._group = self._group, _Group()
+            group, self._group = self._group, Group()
+            group.seal()
             self._in_flight = group
             self._called = True
-            try:
-                await self._database.commit(_insert(group))
-            except Exception as error:  # noqa: BLE001 - whatever it was, these events are not in the log
-                self._lose(group, error)
+            await self._store(group)
             self._in_flight = None
             self._called = bool(self._group.rows)
-            for waiting in group.waiting:
-                if not waiting.done():
-                    waiting.set_result(None)
+            _tell(group)
 
-    def _lose(self, group: _Group, error: Exception) -> None:
+    async def _store(self, group: Group) -> None:
+        """Store a group, however often that has to be tried."""
+        work, pauses = group.work(), iter(_PAUSES)
+        while group.rows:
+            try:
+                await self._database.commit(work)
+            except StoreError as error:
+                if not is_passing(error):
+                    await self._store_parts(group, error)
+                    return
+                self._fail(group, error)
+                await self._rest(next(pauses, _PAUSES[-1]))
+                if not _is_unknown(error):
+                    work = group.work()  # something may have been taken out of it
+            except Exception as error:  # noqa: BLE001 - whatever it was, these events are not in the log
+                logger.error("events could not be stored", exc_info=error)
+                await self._store_parts(
+                    group, StoreError("the events could not be stored", {"reason": "io"})
+                )
+                return
+            else:
+                crashpoints.point("group stored")
+                break
+        if self._failure is not None and group.rows:
+            logger.info("events are stored again")
+        self._failure = None
+
+    def _fail(self, group: Group, error: StoreError) -> None:
+        """Tell everybody who waits, and give up what has just begun: who began it is told that it did not."""
+        if self._failure is None:
+            logger.error("events could not be stored", extra={"data": {"error": error.message}})
+        self._failure = error
+        begun = self._group.begun if _is_unknown(error) else self._group.begun | group.begun
+        self._lose(list(begun), error)
+        _tell(group)
+        _tell(self._group)
+
+    async def _rest(self, seconds: float) -> None:
+        """Pause; not for long when the end is near."""
+        self._resting = True
+        try:
+            if self._closing.is_set():
+                await asyncio.sleep(_PAUSES[0])
+                return
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._resting = False
+
+    async def _store_parts(self, group: Group, error: StoreError) -> None:
+        """Store what can be stored of a group that cannot be stored whole, and lose the rest."""
+        parts = group.parts()
+        for part in parts:
+            try:
+                if len(parts) > 1:
+                    await self._database.commit(part.work())
+                    continue
+            except Exception:  # noqa: BLE001 - the same as for the whole group
+                logger.error(
+                    "a workflow lacks events", extra={"data": {"workflow_id": part.rows[0][0]}}
+                )
+            self._lose(part.workflows(), error)
+
+    def _lose(self, workflow_ids: list[str], error: StoreError) -> None:
         """Note which workflows lack events in the log, and drop what was meant to follow."""
-        if not isinstance(error, StoreError):
-            logger.error("events could not be stored", exc_info=error)
-            error = StoreError("the events could not be stored", {"reason": "io"})
-        for row in group.rows:
-            self._lost[row[0]] = error
-        waiting = self._group
-        waiting.rows = [row for row in waiting.rows if row[0] not in self._lost]
-        for workflow_id in self._lost:
-            waiting.changed.pop(workflow_id, None)
-        waiting.decisions = {
-            one: decision
-            for one, decision in waiting.decisions.items()
-            if decision.workflow_id not in self._lost
-        }
-        if not waiting.rows:  # no commit will come for who waits for what was dropped
-            group.waiting += waiting.waiting
-            waiting.waiting = []
+        for workflow_id in workflow_ids:
+            self._lost[workflow_id] = error
+        if self._in_flight is not None:
+            self._in_flight.remove(workflow_ids)
+        self._group.remove(workflow_ids)
+        if not self._group.rows:  # no commit will come for who waits for what was dropped
+            _tell(self._group)
+
+    def _told(self) -> dict[str, str]:
+        return {"error": "" if self._failure is None else self._failure.message}
 
 
-def _insert(group: _Group) -> Callable[[sqlite3.Connection], None]:
-    rows = group.rows
-    changed = [workflow_row(state) for state in group.changed.values()]
-    decided = [decision_row(decision) for decision in group.decisions.values()]
-
-    def run(connection: sqlite3.Connection) -> None:
-        for position in range(0, len(rows), _BLOCK):
-            block = rows[position : position + _BLOCK]
-            connection.execute(_INSERTS[len(block)], [value for row in block for value in row])
-        for row in changed:
-            connection.execute(UPSERT_WORKFLOW, row)
-        for row in decided:
-            connection.execute(UPSERT_DECISION, row)
-
-    return run
+def _tell(group: Group) -> None:
+    """Let everybody who waits for a group look at what came of it."""
+    for waiting in group.waiting:
+        if not waiting.done():
+            waiting.set_result(None)
+    group.waiting = []
 
 
-_ROW = f"({','.join('?' * _COLUMNS)})"
-_INSERTS = [f"INSERT INTO events VALUES {','.join([_ROW] * size)}" for size in range(_BLOCK + 1)]
+def _is_unknown(error: StoreError | None) -> bool:
+    return error is not None and error.details.get("outcome") == "unknown"

@@ -14,7 +14,7 @@ from opcode_core.model.answers import cut, cut_error
 from opcode_core.moments import iso_time
 from opcode_core.store.protocol import Page
 from opcode_core.store.sqlite import templates
-from opcode_core.store.sqlite.views import EVENT_COLUMNS
+from opcode_core.store.sqlite.views import EVENT_COLUMNS, verify
 
 Row = tuple[Any, ...]
 
@@ -119,7 +119,8 @@ def _workflow(row: Row) -> dict[str, Any]:
 
 
 def _event(row: Row) -> dict[str, Any]:
-    workflow_id, sequence, event_type, step_id, payload, agent_id, timestamp = row
+    workflow_id, sequence, event_type, step_id, payload, agent_id, timestamp, _ = row
+    verify(row)
     shown = {
         "id": f"{workflow_id}:{sequence}",
         "workflow_id": workflow_id,

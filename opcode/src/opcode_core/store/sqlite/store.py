@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from opcode_core.errors import StoreError
+from opcode_core import crashpoints
 from opcode_core.model.definition import TemplateVersion
 from opcode_core.model.state import WorkflowState
 from opcode_core.store.protocol import NewTemplate, Page, UnfinishedWorkflow
 from opcode_core.store.sqlite import listings, templates
+from opcode_core.store.sqlite.archive import SqliteArchive
 from opcode_core.store.sqlite.database import Database, open_database
+from opcode_core.store.sqlite.jobs import SqliteJobs
 from opcode_core.store.sqlite.journal import SqliteJournal
+from opcode_core.store.sqlite.mark import LockFile, take_lock
+from opcode_core.store.sqlite.retention import SqliteRetention
 from opcode_core.store.sqlite.views import EVENT_COLUMNS, fold
 
 
 class SqliteStore:
     """The store on SQLite; made by `open_store`."""
 
-    def __init__(self, database: Database, lock: int) -> None:
+    def __init__(self, database: Database, lock: LockFile) -> None:
         self._database = database
         self._lock = lock
         self.journal = SqliteJournal(database)
+        self.jobs = SqliteJobs(database)
+        self.old = SqliteRetention(database)
+        self.archive = SqliteArchive(database)
 
     async def add_template(self, template: NewTemplate) -> str:
         """Store a new version; give its name."""
@@ -90,10 +95,12 @@ class SqliteStore:
     async def close(self) -> None:
         """Store what was taken, close, and let another process have the database."""
         try:
+            crashpoints.point("store closes")
             await self.journal.close()
         finally:
             await self._database.close()
-            os.close(self._lock)
+            crashpoints.point("store closed")
+            self._lock.close()
 
     def files(self) -> Sequence[str]:
         """The paths of the database's own files, existing or not."""
@@ -113,27 +120,10 @@ async def open_store(
     Raises:
         StoreError: It cannot be used, or another process uses it.
     """
-    if lock is None:
-        lock = _take_lock(path.with_name(path.name + ".lock"))
+    beside = path.with_name(path.name + ".lock")
+    held = take_lock(beside) if lock is None else LockFile(beside, lock)
     try:
-        return SqliteStore(await open_database(path, durability), lock)
+        return SqliteStore(await open_database(path, durability, held), held)
     except BaseException:
-        os.close(lock)
+        held.close()
         raise
-
-
-def _take_lock(path: Path) -> int:
-    """Take the lock that makes this process the database's only user; it goes with the process, however that ends."""
-    try:
-        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be created: {error.strerror}", {"reason": "io"}) from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise StoreError(
-            f"another process uses this database (it holds {path}): end it, or name another one with OPCODE_DB_PATH",
-            {"reason": "busy"},
-        ) from None
-    return lock

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from opcode_core.errors import StoreError
 from opcode_core.jsonio import compact_json, read_json
 from opcode_core.model.decisions import Decision
 from opcode_core.model.events import Event
@@ -61,12 +63,48 @@ def decision_row(decision: Decision) -> tuple[Any, ...]:
     )
 
 
-EVENT_COLUMNS = "workflow_id, sequence, event_type, step_id, payload, agent_id, timestamp"
+EVENT_COLUMNS = "workflow_id, sequence, event_type, step_id, payload, agent_id, timestamp, checksum"
+
+
+def checksum(
+    workflow_id: str,
+    sequence: int,
+    event_type: str,
+    step_id: str | None,
+    payload: bytes | None,
+    agent_id: str | None,
+    timestamp: int,
+) -> int:
+    """What tells that a stored event is not what it was: the CRC of all it says."""
+    head = f"{workflow_id}\0{sequence}\0{event_type}\0{step_id}\0{agent_id}\0{timestamp}\0{payload is None}"
+    return zlib.crc32(payload or b"", zlib.crc32(head.encode("utf-8", "surrogatepass")))
+
+
+def verify(row: tuple[Any, ...]) -> None:
+    """Refuse an event that is not what was stored; one of the time before checksums has none.
+
+    Raises:
+        StoreError: It is not; the workflow it belongs to cannot be used.
+    """
+    *said, stored = row
+    if stored is None:
+        return
+    said[4] = None if said[4] is None else said[4].encode("utf-8", "surrogatepass")
+    if checksum(*said) != stored:
+        raise StoreError(
+            f"event {row[1]} of workflow {row[0]} is damaged in the database: restore it from a backup",
+            {"reason": "damaged", "workflow_id": row[0], "sequence": row[1]},
+        )
 
 
 def read_event(row: tuple[Any, ...]) -> Event:
-    """An event of its stored row, in the order of `EVENT_COLUMNS`."""
-    workflow_id, sequence, event_type, step_id, payload, agent_id, timestamp = row
+    """An event of its stored row, in the order of `EVENT_COLUMNS`.
+
+    Raises:
+        StoreError: It is not what was stored.
+    """
+    workflow_id, sequence, event_type, step_id, payload, agent_id, timestamp, _ = row
+    verify(row)
     value = None if payload is None else read_json(payload)
     size = 0 if payload is None else len(payload.encode("utf-8"))
     return Event(workflow_id, sequence, event_type, step_id, value, agent_id, timestamp, size)
