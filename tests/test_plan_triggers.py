@@ -1,4 +1,4 @@
-"""The argument `triggers` of define: everything that is wrong with it at once, and a warning for what is right."""
+"""The argument `triggers` of define: everything that is wrong with it at once."""
 
 from typing import Any
 
@@ -7,7 +7,9 @@ from opcode_core.model.problems import Problem
 from opcode_core.plan.compile import diagnose
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.triggers import MAX_SCHEDULES, check_triggers
+from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import Registry
+from opcode_core.settings import Settings
 
 GOOD = {"expression": "0 9 * * *"}
 
@@ -44,10 +46,8 @@ def test_nothing_to_start(triggers: Any) -> None:
         {**GOOD, "name": "x" * 128, "params": {"text": "${{ is only text here"}},
     ],
 )  # fmt: skip
-def test_what_is_right_is_kept_and_said_to_start_nothing_yet(schedule: Any) -> None:
-    (warning,) = found({"cron": [schedule]})
-    assert (warning.severity, warning.path) == ("warning", "/cron")
-    assert "starts nothing by itself" in warning.message
+def test_what_is_right(schedule: Any) -> None:
+    assert found({"cron": [schedule]}) == []
 
 
 def test_schedules_without_a_name_do_not_clash() -> None:
@@ -108,7 +108,7 @@ def test_what_is_wrong_around_them(triggers: Any, path: str, code: str) -> None:
     assert (problem.path, problem.code, problem.severity) == (path, code, "error")
 
 
-def test_everything_at_once_and_no_warning_then() -> None:
+def test_everything_at_once() -> None:
     assert errors(
         {"expression": "61 * * * *"},
         {"expression": "0 9 * * *", "timezone": "Mars/Olympus", "name": "a"},
@@ -125,7 +125,6 @@ def test_everything_at_once_and_no_warning_then() -> None:
         ("/cron/4/missed", "INVALID_VALUE"),
         ("/cron/4/overlap", "WRONG_TYPE"),
     ]
-    assert all(problem.severity == "error" for problem in found({"cron": [GOOD, {}]}))
 
 
 def test_hints_say_what_to_write() -> None:
@@ -150,3 +149,49 @@ def test_define_reports_them_beside_what_is_wrong_with_the_definition() -> None:
         (None, "/steps"),
         ("triggers", "/cron/0/expression"),
     ]
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"n": {"type": "integer"}, "deep": {"type": "object", "default": {}}, "who": {"type": "string"}},
+    "required": ["n"],
+    "additionalProperties": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("inputs", "params", "expected"),
+    [
+        ({}, {"n": 1}, []),
+        ({"n": 1}, {}, []),
+        ({"n": "one"}, {"n": 1}, []),
+        ({}, {}, [("/cron/0/params", "INVALID_VALUE")]),
+        ({}, {"n": "1"}, [("/cron/0/params/n", "INVALID_VALUE")]),
+        ({"n": 1}, {"n": None}, [("/cron/0/params/n", "INVALID_VALUE")]),
+        ({}, {"n": 1, "m": 2}, [("/cron/0/params", "INVALID_VALUE")]),
+        ({"who": "${{workflow.agent_id}}"}, {}, []),  # what it will be is not known here
+        ({"who": "${{workflow.agent_id}}"}, {"who": "ann"}, [("/cron/0/params", "INVALID_VALUE")]),
+        ({"who": "${{workflow.agent_id}}"}, {"who": "ann", "n": 2}, []),
+    ],
+)
+def test_params_that_every_run_would_be_refused_for(
+    inputs: dict[str, Any], params: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    registry = load_plugins(Settings(plugins_allow=("steps", "cel", "crypto")))
+    definition = {"steps": [{"id": "a", "action": "crypto.uuid"}], "inputs": inputs}
+    triggers = {"cron": [{**GOOD, "params": params}]}
+    problems = diagnose(definition, registry, input_schema=SCHEMA, triggers=triggers).problems
+    assert [(problem.path, problem.code) for problem in problems] == expected
+    assert all(problem.argument == "triggers" for problem in problems)
+
+
+def test_params_are_not_judged_while_something_else_is_wrong() -> None:
+    registry = load_plugins(Settings(plugins_allow=("steps", "cel", "crypto")))
+    definition = {"steps": [{"id": "a", "action": "crypto.uuid"}]}
+    for triggers, schema in (
+        ({"cron": [{"expression": "61 * * * *"}]}, SCHEMA),
+        ({"cron": [GOOD]}, {"type": "nonsense"}),
+    ):
+        found = diagnose(definition, registry, input_schema=schema, triggers=triggers).problems
+        assert {problem.code for problem in found} <= {"BAD_CRON", "BAD_SCHEMA"}
+        assert found

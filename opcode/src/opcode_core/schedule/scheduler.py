@@ -56,7 +56,8 @@ class Scheduler:
         self._alarm: Alarm | None = None
         self._wake = asyncio.Event()
         self._beginning = asyncio.Semaphore(_BEGINNING)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._starting: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = None
         self._open = False
 
     async def load(self) -> None:
@@ -81,7 +82,9 @@ class Scheduler:
             beside = job is not None and job.overlap == "allow"
             while (run := self._runs.next(job_id, beside=beside)) is not None:
                 self._do(self._begin_waiting(run))
-        self._do(self._work())
+        self._task = asyncio.get_running_loop().create_task(
+            self._work(), name="opcode scheduler", context=contextvars.Context()
+        )
         self._wake.set()
 
     async def close(self) -> None:
@@ -91,8 +94,9 @@ class Scheduler:
             self._alarm.cancel()
             self._alarm = None
         self._wake.set()
-        if self._tasks:
-            _, pending = await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)
+        tasks = [*self._starting, *(() if self._task is None else (self._task,))]
+        if tasks:
+            _, pending = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
             for task in pending:
                 task.cancel()
 
@@ -145,13 +149,15 @@ class Scheduler:
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
 
     async def _work(self) -> None:
-        while self._open:
+        while True:
             await self._wake.wait()
             self._wake.clear()
+            if not self._open:
+                return
             pause = LOOK_SECONDS
             try:
                 await self._round()
@@ -246,6 +252,8 @@ class Scheduler:
             except StoreError as error:
                 self._put_off(run, error)
             except OpcodeError as error:
+                if not self._open:
+                    return  # the engine is closing: the next one begins it
                 logger.error(
                     "a job could not start its workflow",
                     extra={"data": {**_named(job), "error": error.message}},
