@@ -7,16 +7,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from opcode_core.archive import Archive
 from opcode_core.clock import SystemClock
 from opcode_core.engine.engine import Engine
+from opcode_core.jobs import Jobs
 from opcode_core.launching import Launcher
 from opcode_core.moments import Clock
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import Registry
+from opcode_core.retention import Retention
 from opcode_core.service import Service
 from opcode_core.settings import Settings
 from opcode_core.store.sqlite.store import open_store
 from opcode_core.templates import Templates
+from opcode_core.upkeep import Upkeep
 
 
 @asynccontextmanager
@@ -48,12 +52,19 @@ async def open_service(
     try:
         launcher = Launcher(Templates(store, registry), clock, working_directory)
         engine = Engine(store, settings, clock, launcher)
-        service = Service(store, registry, engine, launcher, clock)
+        jobs = Jobs(store.jobs, store, engine, launcher, clock)
+        engine.on_end = jobs.ended
+        archive = Archive(store.archive, launcher.templates, jobs, clock)
+        upkeep = Upkeep(jobs, Retention(store.old, engine, clock), archive)
+        service = Service(store, registry, engine, launcher, clock, upkeep)
         if not resting:
+            await jobs.load()  # before what ran goes on: it may be the run of a job
             await engine.recover()
+            upkeep.begin(settings.retention)
         try:
             yield service
         finally:
+            await upkeep.close()
             await engine.close()
             service.close()
     finally:

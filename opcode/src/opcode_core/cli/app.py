@@ -80,6 +80,14 @@ def run(
 
 
 @opcode.command()
+def serve() -> None:
+    """Be the engine of the database, without an MCP client of its own, until a signal comes."""
+    from opcode_core.cli.serve import serve_alone
+
+    raise SystemExit(serve_alone())
+
+
+@opcode.command()
 @click.option(
     "--keep", is_flag=True, help="Keep the folder with the database, and say where it is."
 )
@@ -89,3 +97,100 @@ def demo(*, keep: bool, as_json: bool) -> None:
     from opcode_core.cli.demo import run_demo
 
     run_demo(keep=keep, as_json=as_json)
+
+
+@opcode.group()
+def jobs() -> None:
+    """Look at what starts templates by itself, and do by hand what is to be done to it."""
+
+
+_TEMPLATE = click.option(
+    "--template", metavar="NAME", help="Whose job: where several have its name."
+)
+
+
+@jobs.command("list")
+@_TEMPLATE
+@_JSON
+def jobs_list(template: str | None, *, as_json: bool) -> None:
+    """List the jobs, with when each is due."""
+    from opcode_core.cli.jobs import list_jobs
+
+    list_jobs(template, as_json=as_json)
+
+
+@jobs.command("enable")
+@click.argument("name")
+@_TEMPLATE
+@_JSON
+def jobs_enable(name: str, template: str | None, *, as_json: bool) -> None:
+    """Let the job NAME run when it is due, from now on."""
+    from opcode_core.cli.jobs import switch_job
+
+    switch_job(name, template, enabled=True, as_json=as_json)
+
+
+@jobs.command("disable")
+@click.argument("name")
+@_TEMPLATE
+@_JSON
+def jobs_disable(name: str, template: str | None, *, as_json: bool) -> None:
+    """Let the job NAME not run; what has begun goes on, what waits does not begin."""
+    from opcode_core.cli.jobs import switch_job
+
+    switch_job(name, template, enabled=False, as_json=as_json)
+
+
+@jobs.command("run")
+@click.argument("name")
+@_TEMPLATE
+@click.option("--no-wait", is_flag=True, help="Do not wait until its workflow has ended.")
+@_JSON
+def jobs_run(name: str, template: str | None, *, no_wait: bool, as_json: bool) -> None:
+    """Run the job NAME now, once, enabled or not, whenever it is due."""
+    from opcode_core.cli.jobs import run_job
+
+    run_job(name, template, wait=not no_wait, as_json=as_json)
+
+
+@opcode.command()
+@click.option(
+    "--older-than", required=True, metavar="DURATION", help="How long ago they ended: 30d, 12h."
+)
+@click.option("--dry-run", is_flag=True, help="Count only.")
+@_JSON
+def gc(older_than: str, *, dry_run: bool, as_json: bool) -> None:
+    """Delete workflows that ended long ago, with their events and decisions."""
+    from opcode_core.cli.upkeep import delete_old
+
+    delete_old(older_than, dry_run=dry_run, as_json=as_json)
+
+
+@opcode.command()
+@click.argument("file")
+@_JSON
+def backup(file: str, *, as_json: bool) -> None:
+    """Copy the database to FILE, which must not be there, while a server may go on using it."""
+    from opcode_core.cli.upkeep import back_up_database
+
+    back_up_database(file, as_json=as_json)
+
+
+@opcode.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@_JSON
+def export(names: tuple[str, ...], *, as_json: bool) -> None:  # noqa: ARG001 - it is JSON in any case
+    """Write the templates of these NAMEs, or all, with all their versions, as one JSON document."""
+    from opcode_core.cli.upkeep import export_templates
+
+    export_templates(names)
+
+
+@opcode.command("import")
+@click.argument("file")
+@_JSON
+def import_(file: str, *, as_json: bool) -> None:
+    """Store the templates in FILE (- for standard input), which `export` wrote: all of them, or none."""
+    from opcode_core.cli.upkeep import import_templates
+
+    import_templates(file, as_json=as_json)

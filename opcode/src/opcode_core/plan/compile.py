@@ -19,13 +19,14 @@ from opcode_core.plan.references import References
 from opcode_core.plan.schemas import compile_schema
 from opcode_core.plan.shapes import shape_of
 from opcode_core.plan.steps import StepCompiler
-from opcode_core.plan.triggers import check_triggers
+from opcode_core.plan.triggers import check_params, check_triggers
 from opcode_core.plan.visibility import WORKFLOW_FIELDS, AllSettled, Place, declared_inputs
 from opcode_core.plugins.registry import Registry
 from opcode_core.references.tree import Node
 
 MAX_DEFINITION_BYTES = 4 << 20
 
+_SCALARS = (str, int, float, bool, type(None))
 _FIELDS = {
     "steps": Field("array", required=True),
     "inputs": Field("object"),
@@ -97,6 +98,9 @@ def diagnose(
     else:
         usable_schema = None if inputs_found.refused else input_schema
         plan = _compile(definition, registry, problems, usable_schema)
+    if plan is not None and check_inputs is not None and not trigger_found.refused:
+        defaults = definition.get("inputs", {})
+        check_params(triggers, defaults, input_schema, check_inputs, trigger_found)
     found = [*problems.all(), *inputs_found.all(), *outputs_found.all(), *trigger_found.all()]
     if plan is None or any(problem.severity == "error" for problem in found):
         return Diagnosis(found, None)
@@ -133,7 +137,9 @@ def _depth(value: Any) -> int:
     stack = [(value, 1)]
     while stack:
         item, depth = stack.pop()
-        if isinstance(item, (Mapping, list)):
+        if isinstance(item, _SCALARS):
+            continue
+        if isinstance(item, (dict, list, Mapping)):
             deepest = max(deepest, depth)
             if depth > MAX_DEPTH:
                 return depth
