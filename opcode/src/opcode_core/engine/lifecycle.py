@@ -189,7 +189,7 @@ class StepLifecycle:
             )
             await self._pause(step_id, self._run.state.steps[step_id].retry_at or 0)
             attempt += 1
-            failure = None
+            started, failure = False, None
         self._outcomes.fail(frame, step, failure, attempt)
         if step.strategy == "fallback_step" and not is_final(failure):
             await self._fall_back(frame, step)
