@@ -65,24 +65,25 @@ class FakeClock:
             _ring(alarm)
         self._now = until
 
-    async def next_alarm(self, within: float = 5.0) -> float:
+    async def next_alarm(self, beyond: float = 0.0, within: float = 5.0) -> float:
         """Wait until something waits for the clock.
 
         Args:
+            beyond: Alarms that ring in so many seconds or sooner do not count: the engine has some of its own.
             within: How many real seconds that may take.
 
         Returns:
-            How many seconds are left until the first alarm: what to `advance` by.
+            How many seconds are left until the first alarm that counts: what to `advance` by.
 
         Raises:
             TimeoutError: Nothing waits for the clock.
         """
         async with asyncio.timeout(within):
             while True:
-                while self._heap and self._heap[0][2].call is None:
-                    heapq.heappop(self._heap)
-                if self._heap:
-                    return self._heap[0][0] - self._now
+                waiting = [alarm.when - self._now for _, _, alarm in self._heap if alarm.call]
+                counting = [left for left in waiting if left > beyond]
+                if counting:
+                    return min(counting)
                 self._changed.clear()
                 await self._changed.wait()
 

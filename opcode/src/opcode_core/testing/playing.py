@@ -46,7 +46,8 @@ async def play(action: Action, attempt: Attempt, context: RecordedContext) -> Ou
     ending = _Ending()
     try:
         returned = await _ended(steps, attempt, ending)
-        outcome = replace(outcome, returned=returned, output=_as_json(returned))
+        outcome = replace(outcome, returned=returned)
+        outcome = replace(outcome, output=_as_json(returned))
     except StuckError:
         raise
     except BaseException as raised:  # noqa: BLE001 - whatever an action raises is its failure
@@ -157,7 +158,9 @@ def _as_json(returned: Any) -> Any:
     Raises:
         ExecutionError: It is no JSON.
     """
-    value = returned.model_dump(by_alias=True) if isinstance(returned, Output) else returned
+    value = returned
+    if isinstance(returned, Output):
+        value = returned.model_dump(by_alias=True, warnings=False)
     try:
         return read_json(write_json(value))
     except OpcodeError as error:

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import ctypes
 import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
+from pathlib import Path
 from traceback import extract_stack
 from typing import Any, TypeVar
 
@@ -17,6 +19,8 @@ T = TypeVar("T")
 _ABANDONED: list[Any] = []  # what refuses to end is kept: collecting it would make it complain
 _RUNNING: set[asyncio.Future[Any]] = set()
 _START_SECONDS = 30.0
+_LIBRARY = sysconfig.get_path("stdlib")
+_KIT = str(Path(__file__).parent)
 
 
 class StuckError(Exception):
@@ -116,15 +120,17 @@ class Stage:
             _ABANDONED.extend(left)
 
     def _where(self) -> str:
+        """The innermost line of somebody's own code, as far as there is one."""
         frame = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001 - the one way to look at a thread
         stack = extract_stack(frame)
-        own = [
-            one
-            for one in stack
-            if "/asyncio/" not in one.filename and "/opcode_core/testing/" not in one.filename
-        ]
-        shown = own[-1] if own and not own[-1].filename.endswith("threading.py") else stack[-1]
+        own = [one for one in stack if not _is_machinery(one.filename)]
+        shown = (own or stack)[-1]
         return f"{shown.filename}:{shown.lineno} in {shown.name}"
+
+
+def _is_machinery(filename: str) -> bool:
+    library = filename.startswith(_LIBRARY) and "site-packages" not in filename
+    return library or filename.startswith(_KIT)
 
 
 class Steps:
