@@ -11,13 +11,13 @@ import pytest
 from opcode_core.model.problems import Problem
 from opcode_core.model.requests import DefineRequest, QueryRequest
 from opcode_core.opening import open_service
-from opcode_core.plan.compile import MAX_DEFINITION_BYTES, Diagnosis, diagnose
-from opcode_core.plan.members import MAX_STEPS
+from opcode_core.plan.compile import Diagnosis, diagnose
 from opcode_core.plan.problems import MOST
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import Registry
-from opcode_core.settings import Settings
+from opcode_core.settings import Limits, Settings
 
+MAX_STEPS, MAX_DEFINITION_BYTES = Limits().steps, Limits().definition_bytes
 GENEROUS = 15.0
 """Seconds a diagnosis may take here: it is to take less than two on a machine that does nothing else."""
 MANY = 600

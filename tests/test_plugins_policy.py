@@ -96,9 +96,11 @@ def test_each_refusal_names_its_rule(install: Install) -> None:
     with pytest.raises(ActionUnavailableError) as caught:
         registry.action("demo.run")
     assert caught.value.message.endswith(
-        "is provided by plugin `demo`, which is disabled by policy"
+        "is provided by plugin `demo`, which is disabled by policy (rule: plugins.disable)"
     )
-    with pytest.raises(ActionUnavailableError, match="which is not allowed by policy"):
+    with pytest.raises(
+        ActionUnavailableError, match=r"which is not allowed by policy \(rule: plugins.allow\)"
+    ):
         registry.action("other.run")
 
 
@@ -232,3 +234,38 @@ async def test_a_template_whose_action_was_denied_since_does_not_run(tmp_path: P
         listed = await service.query(QueryRequest("actions"))
         assert not any(row["name"].startswith("crypto.") for row in listed["actions"])
         assert (await service.query(QueryRequest("workflows")))["workflows"] == []
+
+
+def test_an_action_of_a_family_that_is_not_installed_says_how_to_get_it() -> None:
+    registry = Registry()
+    with pytest.raises(ActionUnavailableError) as caught:
+        registry.action("shell.exec")
+    assert caught.value.message == (
+        "action `shell.exec` is not installed: the package `opcode-action-shell` brings it "
+        "(pip install opcode-action-shell)"
+    )
+    with pytest.raises(ActionUnavailableError, match=r"there is no action `dice\.roll`"):
+        registry.action("dice.roll")
+
+
+@pytest.mark.parametrize(
+    ("allow", "deny", "rule"),
+    [
+        (None, (), None),
+        (("crypto.*", "fs.read"), (), None),
+        (("crypto.*",), ("crypto.uuid",), "actions.deny has `crypto.uuid`"),
+        (("fs.*",), (), "actions.allow does not name it"),
+        ((), (), "actions.allow does not name it"),
+    ],
+)
+def test_only_allowed_actions_are_used(
+    allow: tuple[str, ...] | None, deny: tuple[str, ...], rule: str | None
+) -> None:
+    settings = Settings(actions_allow=allow, actions_deny=deny, plugins_allow=("crypto",))
+    registry = load_plugins(settings)
+    assert registry.denied_by("crypto.uuid") == rule
+    assert ("crypto.uuid" in registry.usable_actions()) == (rule is None)
+    if rule is not None:
+        with pytest.raises(ActionUnavailableError) as caught:
+            registry.action("crypto.uuid")
+        assert caught.value.message == f"action `crypto.uuid` is denied by policy: {rule}"

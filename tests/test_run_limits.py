@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from opcode_core import Effect, Params, action
-from opcode_core.engine import outcome
-from opcode_core.model.requests import DefineRequest, RunRequest, StatusRequest
+from opcode_core.errors import LimitExceededError, ValidationError
+from opcode_core.model.requests import (
+    DefineRequest,
+    RunRequest,
+    SignalRequest,
+    StatusRequest,
+)
 from opcode_core.opening import open_service
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import Contribution
 from opcode_core.service import Service
-from opcode_core.settings import Settings
+from opcode_core.settings import Limits, Settings
 
 pytestmark = pytest.mark.anyio
 MEBIBYTE = 1 << 20
+INNER = {
+    "id": "b",
+    "type": "parallel",
+    "config": {"branches": [[{"id": "c", "action": "limits.give"}]]},
+}
 
 
 class Value(Params):
@@ -53,6 +64,16 @@ def anyio_backend() -> str:
 @pytest.fixture
 def gate() -> asyncio.Event:
     return asyncio.Event()
+
+
+@asynccontextmanager
+async def limited(folder: Path, **limits: int) -> AsyncIterator[Service]:
+    """A service whose limits are set."""
+    settings = Settings(db_path=folder / "l.db", durability="normal", limits=Limits(**limits))
+    registry = load_plugins(settings)
+    registry.take(Contribution("limits", [give, repeat]))
+    async with open_service(settings, registry=registry) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -103,15 +124,13 @@ async def test_an_output_beyond_32_mib_is_refused_and_not_tried_again(service: S
 
 
 @pytest.mark.promise("limit.events")
-async def test_no_step_begins_when_a_workflow_has_all_its_events(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outcome, "MAX_EVENTS", 5)
+async def test_no_step_begins_when_a_workflow_has_all_its_events(tmp_path: Path) -> None:
     chain = [
         {"id": f"s{n}", "action": "limits.give", "depends_on": [f"s{n - 1}"] if n else []}
         for n in range(4)
     ]
-    answer = await run(service, *chain)
+    async with limited(tmp_path, events=5) as service:
+        answer = await run(service, *chain)
     assert (answer["status"], answer["error"]["code"]) == ("failed", "LIMIT_EXCEEDED")
     shown = [answer["steps"][f"s{n}"]["status"] for n in range(4)]
     assert shown == ["completed", "completed", "failed", "pending"]
@@ -131,3 +150,83 @@ async def test_a_run_keeps_the_version_it_began_with(service: Service, gate: asy
     answer = await service.status(StatusRequest(begun["workflow_id"], wait_ms=10_000))
     assert set(answer["steps"]) == {"wait", "after"}
     assert answer["steps"]["after"]["output"] == ["first", "v1"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "definition", "at"),
+    [
+        ({"steps": 1}, {"steps": [{"id": "a"}, {"id": "b"}]}, "/steps"),
+        ({"definition_bytes": 1024}, {"steps": [], "metadata": {"x": "x" * 1024}}, ""),
+        (
+            {"nesting": 1},
+            {"steps": [{"id": "a", "type": "parallel", "config": {"branches": [[INNER]]}}]},
+            "/steps/0/config/branches/0/0/config/branches/0",
+        ),
+    ],
+)
+async def test_limits_of_definitions_can_be_set(
+    tmp_path: Path, limits: dict[str, int], definition: dict[str, Any], at: str
+) -> None:
+    async with limited(tmp_path, **limits) as service:
+        with pytest.raises(ValidationError) as caught:
+            await service.define(DefineRequest("t", definition, "me"))
+    assert caught.value.details is not None
+    found = {issue["path"]: issue["code"] for issue in caught.value.details["issues"]}
+    assert found[at] == "LIMIT_EXCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("limits", "step"),
+    [
+        ({"output_bytes": 1024}, {"action": "limits.repeat", "params": {"times": 2000}}),
+        (
+            {"params_bytes": 1024},
+            {"action": "limits.give", "params": {"value": "${{inputs.long}}"}},
+        ),
+        ({"run_depth": 2}, {"action": "workflow.run", "params": {"template_name": "t"}}),
+    ],
+)
+async def test_limits_of_runs_can_be_set(
+    tmp_path: Path, limits: dict[str, int], step: dict[str, Any]
+) -> None:
+    async with limited(tmp_path, **limits) as service:
+        await service.define(DefineRequest("t", {"steps": [{"id": "a", **step}]}, "me"))
+        params = {"long": "x" * 5000}
+        answer = await service.run(RunRequest("t", "me", params=params, wait_ms=20_000))
+    error = answer["error"]
+    while "cause" in error.get("details", {}):
+        error = error["details"]["cause"]
+    assert error["code"] == "LIMIT_EXCEEDED", answer
+
+
+@pytest.mark.parametrize(
+    ("limits", "config", "count"),
+    [
+        ({"loop_items": 2}, {"mode": "for_each", "over": [1, 2, 3]}, 2),
+        ({"loop_items": 2}, {"mode": "for_each", "over": [1, 2, 3], "max_iter": 3}, 3),
+        ({"loop_iterations": 2}, {"mode": "while", "condition": "true"}, 2),
+    ],
+)
+async def test_caps_of_loops_can_be_set(
+    tmp_path: Path, limits: dict[str, int], config: dict[str, Any], count: int
+) -> None:
+    body = [{"id": "b", "action": "limits.give"}]
+    loop = {"id": "l", "type": "loop", "config": {**config, "body": body}}
+    async with limited(tmp_path, **limits) as service:
+        output = (await run(service, loop))["output"]
+    assert output["iterations"] == count
+    assert output.get("truncated", False) == (count == 2)
+
+
+async def test_the_number_of_waiting_signals_can_be_set(tmp_path: Path) -> None:
+    steps = [
+        {"id": "w", "type": "wait", "config": {"signal": "never"}},
+        {"id": "x", "type": "wait", "depends_on": ["w"], "config": {"signal": "later"}},
+    ]
+    async with limited(tmp_path, waiting_signals=2) as service:
+        begun = await run(service, *steps)
+        signal = SignalRequest(begun["workflow_id"], "data", {"signal": "later"}, wait_ms=0)
+        for _ in range(2):
+            await service.signal(signal)
+        with pytest.raises(LimitExceededError, match="2 signals wait"):
+            await service.signal(signal)

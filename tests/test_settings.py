@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from opcode_core.settings import Settings, SettingsError, load_settings
+from opcode_core.settings import KNOWN, Limits, Settings, SettingsError, load_settings
+from opcode_core.settings.known import LIMITS
 
 
 def settings(folder: Path, toml: str | None = None, **environment: str) -> Settings:
@@ -46,6 +49,7 @@ def test_every_variable(tmp_path: Path) -> None:
         OPCODE_LOG_LEVEL="warn",
         OPCODE_DURABILITY="normal",
         OPCODE_TOOL_NAMES="underscore",
+        OPCODE_SANDBOX="require:landlock",
         OPCODE_DISABLED_PLUGINS=" shell, fs ,,",
         OPCODE_FS_ROOTS=os.pathsep.join([str(tmp_path), "", "relative"]),
     )
@@ -56,7 +60,10 @@ def test_every_variable(tmp_path: Path) -> None:
         durability="normal",
         tool_names="underscore",
         plugins_disable=("shell", "fs"),
-        values={"fs.roots": [str(tmp_path), str(Path("relative").absolute())]},
+        values={
+            "fs.roots": [str(tmp_path), str(Path("relative").absolute())],
+            "shell.sandbox": "require:landlock",
+        },
     )
 
 
@@ -81,6 +88,7 @@ def test_a_pool_size_that_cannot_be_is_refused(tmp_path: Path, text: str) -> Non
         ("OPCODE_LOG_LEVEL", "INFO", "did you mean `info`?"),
         ("OPCODE_DURABILITY", "ful", "did you mean `full`?"),
         ("OPCODE_TOOL_NAMES", "dots", "auto, dotted, underscore"),
+        ("OPCODE_SANDBOX", "require:landlok", "did you mean `require:landlock`?"),
     ],
 )
 def test_a_choice_that_is_none_is_refused_with_a_hint(
@@ -106,6 +114,7 @@ def test_the_file(tmp_path: Path) -> None:
         allow_command_references = true
         """,
     )
+    assert found.file == tmp_path / "opcode.toml"
     assert found.plugins_allow == ("steps", "opcode-action-crypto")
     assert found.plugins_disable == ("shell",)
     assert found.actions_deny == ("fs.*", "http.post")
@@ -155,6 +164,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("[action]\ndeny = []", "/action/deny", "did you mean `actions.deny`?"),
         ("[fs]\nroot = []", "/fs/root", "did you mean `fs.roots`?"),
         ("pool_size = 5", "/pool_size", "no such setting"),
+        ("[limit]", "/limit", "no such setting"),
+        ("limits.step = 5", "/limits/step", "did you mean `limits.steps`?"),
         ('[a."b/c"]\nd = 1', "/a/b~1c/d", "no such setting"),
     ],
 )
@@ -178,6 +189,20 @@ def test_an_unknown_setting_is_refused_with_its_place_and_a_hint(
         ('plugins = ["shell"]', "/plugins"),
         ("fs.roots = 5", "/fs/roots"),
         ('shell.allow_command_references = "yes"', "/shell/allow_command_references"),
+        ('actions.allow = "x"', "/actions/allow"),
+        ('shell.sandbox = "on"', "/shell/sandbox"),
+        ("shell.sandbox = []", "/shell/sandbox"),
+        ("shell.max_processes = 1", "/shell/max_processes"),
+        ("shell.max_memory_bytes = 1e9", "/shell/max_memory_bytes"),
+        ('http.private_ranges = ["10.1.2.3/8"]', "/http/private_ranges"),
+        ('http.private_ranges = ["nowhere"]', "/http/private_ranges"),
+        ("limits.steps = 0", "/limits/steps"),
+        ("limits.steps = true", "/limits/steps"),
+        ("limits.steps = 100001", "/limits/steps"),
+        ('limits.events = "many"', "/limits/events"),
+        ("breaker.failures = -1", "/breaker/failures"),
+        ("breaker.seconds = nan", "/breaker/seconds"),
+        ('retention = "soon"', "/retention"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_with_its_place(
@@ -213,3 +238,47 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
     found: Any = settings(tmp_path)
     with pytest.raises(AttributeError):
         found.pool_size = 5
+
+
+def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    toml = "[shell]\nnetwork = 1\n[limits]\nsteps = 0\nstep = 1\n"
+    message = refusal(tmp_path, toml, OPCODE_POOL_SIZE="x", OPCODE_SANDBOX="on")
+    places = [
+        "/shell/network",
+        "/limits/steps",
+        "/limits/step",
+        "OPCODE_SANDBOX",
+        "OPCODE_POOL_SIZE",
+    ]
+    lines = message.split("\n")
+    assert len(lines) == len(places)
+    assert all(place in line for place, line in zip(places, lines, strict=True))
+
+
+def test_a_long_value_is_shown_in_part(tmp_path: Path) -> None:
+    assert len(refusal(tmp_path, f'shell.network = "{"x" * 5000}"')) < 500
+
+
+def test_empty_tables_of_known_settings_are_nothing(tmp_path: Path) -> None:
+    assert settings(tmp_path, "[limits]\n[fs]\n").limits == Limits()
+
+
+def test_limits_are_read_and_what_is_not_said_has_its_default(tmp_path: Path) -> None:
+    found = settings(tmp_path, "[limits]\nsteps = 5\nevents = 200\n")
+    assert found.limits == Limits(steps=5, events=200)
+
+
+def test_every_limit_is_a_setting_whose_range_holds_its_default() -> None:
+    fields = dataclasses.fields(Limits)
+    assert {f"limits.{field.name}" for field in fields} == set(LIMITS)
+    for field in fields:
+        assert LIMITS[f"limits.{field.name}"].accepts(field.default)
+
+
+def test_the_reference_names_every_setting_and_no_other() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "reference" / "settings.md").read_text("utf-8")
+    rows = set(re.findall(r"^\| `([a-z_.]+)` \|", text, re.MULTILINE))
+    assert rows == set(KNOWN)
+    for field in dataclasses.fields(Limits):
+        (row,) = re.findall(rf"^\| `limits\.{field.name}` \| `([^`]*)`", text, re.MULTILINE)
+        assert row == str(field.default)

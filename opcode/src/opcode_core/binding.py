@@ -18,8 +18,6 @@ from opcode_core.references.tree import Node, child
 from opcode_core.suggest import hint_for
 from opcode_core.touches import touches_of
 
-MAX_PARAMS_BYTES = 4 << 20
-"""How large the resolved parameters of a step may be, as JSON."""
 _SMALL = 4096
 
 _EXPECTED = {
@@ -46,12 +44,14 @@ class BoundAction:
         tree: The parameters, with their references.
         ready: The checked parameters, when there is no reference in them and nobody can change them; else None.
         quick: Whether resolving them takes a time bounded by their own size.
+        most_bytes: How large they may be once resolved, as JSON.
     """
 
     action: Action
     tree: Node
     ready: Params | None = None
     quick: bool = True
+    most_bytes: int = 4 << 20
 
     def arguments(
         self, variables: Mapping[str, Any], replacement: Mapping[str, Any] | None = None
@@ -65,13 +65,13 @@ class BoundAction:
         Raises:
             InterpolationError: A reference leads nowhere.
             ValidationError: A value is not what the action takes; `details.issues` says where.
-            LimitExceededError: They are larger than `MAX_PARAMS_BYTES` as JSON.
+            LimitExceededError: They are larger than `most_bytes` as JSON.
         """
         if replacement is not None:
-            return self._checked(_own(dict(replacement)), coerce=False)
+            return self._checked(_own(dict(replacement), self.most_bytes), coerce=False)
         if self.ready is not None:
             return self.ready
-        return self._checked(_own(self.tree.resolve(variables)), coerce=True)
+        return self._checked(_own(self.tree.resolve(variables), self.most_bytes), coerce=True)
 
     @property
     def in_place(self) -> bool:
@@ -262,20 +262,20 @@ def _without_unions(issues: list[ParamIssue]) -> list[ParamIssue]:
     return list(by_path.values())
 
 
-def _own(values: dict[str, Any]) -> dict[str, Any]:
-    """Values of the action's own: what it does to them changes no other step's output.
+def _own(values: dict[str, Any], most: int) -> dict[str, Any]:
+    """Values of the action's own, at most so many bytes as JSON: what it does to them changes no other step's output.
 
     Raises:
-        LimitExceededError: They are larger than `MAX_PARAMS_BYTES` as JSON.
+        LimitExceededError: They are larger than that.
         ValidationError: They are no JSON.
     """
     if all(_is_small(value) for value in values.values()):
         return values
     text = write_json(values)
-    if len(text) > MAX_PARAMS_BYTES:
+    if len(text) > most:
         raise LimitExceededError(
-            f"the resolved parameters are {len(text)} bytes of JSON: at most {MAX_PARAMS_BYTES}",
-            {"limit": MAX_PARAMS_BYTES},
+            f"the resolved parameters are {len(text)} bytes of JSON: at most {most}",
+            {"limit": most},
         )
     return dict(read_json(text))
 

@@ -98,6 +98,10 @@ class StepSource(Protocol):
         """
         ...
 
+    def limit(self, name: str) -> int:
+        """A limit by its name among the settings `limits.…`, such as `loop_items`."""
+        ...
+
     def action(self) -> BoundAction | None:
         """The action that `action` and `params` of the step name; None when it cannot be used, which is reported."""
         ...

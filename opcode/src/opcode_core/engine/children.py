@@ -12,9 +12,6 @@ from opcode_core.errors import CancelledByUserError, LimitExceededError
 from opcode_core.model import events
 from opcode_core.model.state import WorkflowState
 
-MAX_DEPTH = 16
-"""How deep workflows may run workflows."""
-
 
 async def run_child(
     world: World,
@@ -40,9 +37,10 @@ async def run_child(
     child_id = state.children.get(step_id)
     if child_id is None:
         depth = state.depth + 1
-        if depth >= MAX_DEPTH:
+        most = world.run.limits.run_depth
+        if depth >= most:
             raise LimitExceededError(
-                f"workflows run workflows {MAX_DEPTH} deep already", {"limit": MAX_DEPTH}
+                f"workflows run workflows {most} deep already", {"limit": most}
             )
         child_id = children.new_id()
         request = ChildRequest(

@@ -84,6 +84,7 @@ class EmbeddedRuntime:
         self._journal = resources.store.journal
         self.children = children
         self.circuits = resources.circuits
+        self.limits = resources.settings.limits
         self.now = resources.clock.now
         self.alarm = resources.clock.alarm
         self.random = random.random

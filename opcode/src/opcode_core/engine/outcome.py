@@ -7,15 +7,12 @@ from typing import Any
 from opcode_core.actions import Output
 from opcode_core.engine.failures import StepFailedError, final_error, is_final
 from opcode_core.engine.frames import Frame
-from opcode_core.engine.workflow import MAX_EVENTS, WorkflowRun
+from opcode_core.engine.workflow import WorkflowRun
 from opcode_core.errors import ExecutionError, LimitExceededError, OpcodeError
 from opcode_core.jsonio import read_json, write_json
 from opcode_core.model import events
 from opcode_core.model.definition import PlannedStep
 from opcode_core.model.state import SETTLED
-
-MAX_OUTPUT_BYTES = 32 << 20
-"""How large the output of a step may be, as JSON."""
 
 _ROOM = 32
 """How many levels an output leaves for what it is wrapped in: events, the workflow's output, answers."""
@@ -37,10 +34,9 @@ class Outcomes:
         Raises:
             LimitExceededError: The workflow has too many events already.
         """
-        if self._run.state.sequence >= MAX_EVENTS:
-            raise LimitExceededError(
-                f"the workflow has {MAX_EVENTS} events: no step can begin any more"
-            )
+        most = self._run.limits.events
+        if self._run.state.sequence >= most:
+            raise LimitExceededError(f"the workflow has {most} events: no step can begin any more")
         self._run.record(events.STEP_STARTED, frame.full_id(step))
 
     def complete(self, frame: Frame, step: PlannedStep, output: Any) -> None:
@@ -56,10 +52,10 @@ class Outcomes:
             text = write_json(output, room=_ROOM)
         except OpcodeError as error:
             raise ExecutionError(f"the action gave what is {error.message}") from None
-        if len(text) > MAX_OUTPUT_BYTES:
+        most = self._run.limits.output_bytes
+        if len(text) > most:
             raise LimitExceededError(
-                f"the output is {len(text)} bytes of JSON: at most {MAX_OUTPUT_BYTES}",
-                {"limit": MAX_OUTPUT_BYTES},
+                f"the output is {len(text)} bytes of JSON: at most {most}", {"limit": most}
             )
         self._run.record(events.STEP_COMPLETED, frame.full_id(step), {"output": read_json(text)})
         self._spare(frame, step)

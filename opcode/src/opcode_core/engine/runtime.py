@@ -17,6 +17,7 @@ from opcode_core.lent import ActionContext
 from opcode_core.model.events import Event
 from opcode_core.model.state import WorkflowState
 from opcode_core.moments import Alarm
+from opcode_core.settings import Limits
 
 T = TypeVar("T")
 
@@ -113,6 +114,11 @@ class Runtime(Protocol):
     @property
     def circuits(self) -> Circuits:
         """The circuits of the actions."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """How large things may get."""
         ...
 
     @property

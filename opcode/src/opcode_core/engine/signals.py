@@ -22,8 +22,6 @@ from opcode_core.suggest import did_you_mean, listing
 
 MAX_CHOICE = 10_000
 """How many characters the choice of a decision may have."""
-MAX_WAITING = 1000
-"""How many signals may wait for steps of a workflow."""
 
 
 def accept(run: WorkflowRun, signal: Signal) -> Effect:
@@ -124,8 +122,9 @@ def _data(run: WorkflowRun, signal: Signal) -> Effect:
         _may_still_wait(run, step_id)
     elif name is None and len(waiting) == 1:
         step_id = next(iter(waiting))
-    if (step_id is not None or name is not None) and len(state.inbox) >= MAX_WAITING:
-        raise LimitExceededError(f"{MAX_WAITING} signals wait already for steps of this workflow")
+    most = run.limits.waiting_signals
+    if (step_id is not None or name is not None) and len(state.inbox) >= most:
+        raise LimitExceededError(f"{most} signals wait already for steps of this workflow")
     run.record(events.SIGNAL_RECEIVED, step_id, signal.payload_of_event(), signal.agent_id)
     woken = [
         one for one, wanted in waiting.items() if one == step_id or (not step_id and wanted == name)

@@ -15,9 +15,6 @@ from opcode_core.model.events import Event
 from opcode_core.model.state import WorkflowState
 from opcode_core.moments import iso_time, to_micros
 
-MAX_EVENTS = 50_000
-"""How many events a workflow may have."""
-
 
 class WorkflowRun:
     """A workflow while it runs.
@@ -27,6 +24,7 @@ class WorkflowRun:
         state: Where it stands.
         variables: What can be seen everywhere in it: `inputs`, `workflow`, `context`.
         root: The definition's own list of steps.
+        limits: How large things may get.
 
     Args:
         plan: See above.
@@ -37,6 +35,7 @@ class WorkflowRun:
     def __init__(self, plan: Plan, state: WorkflowState, runtime: Runtime) -> None:
         self.plan = plan
         self.state = state
+        self.limits = runtime.limits
         self._runtime = runtime
         self._workflow: dict[str, Any] = {}
         self._frames: dict[Frame, None] = {}

@@ -24,8 +24,6 @@ from opcode_core.plan.visibility import WORKFLOW_FIELDS, AllSettled, Place, decl
 from opcode_core.plugins.registry import Registry
 from opcode_core.references.tree import Node
 
-MAX_DEFINITION_BYTES = 4 << 20
-
 _SCALARS = (str, int, float, bool, type(None))
 _FIELDS = {
     "steps": Field("array", required=True),
@@ -91,7 +89,7 @@ def diagnose(
     check_output = compile_schema(output_schema, outputs_found)
     check_triggers(triggers, trigger_found)
     problems = Problems()
-    too_large = _too_large(definition)
+    too_large = _too_large(definition, registry.limits.definition_bytes)
     if too_large is not None:
         problems.report(too_large)
         plan = None
@@ -112,7 +110,7 @@ def diagnose(
     return Diagnosis(found, Plan(**plan, **schemas))
 
 
-def _too_large(definition: Any) -> Problem | None:
+def _too_large(definition: Any, most: int) -> Problem | None:
     """The problem of a definition that is too large or too deep to look at; None when it is not."""
     depth = _depth(definition)
     if depth > MAX_DEPTH:
@@ -125,10 +123,8 @@ def _too_large(definition: Any) -> Problem | None:
         size = len(write_json(definition))
     except (OpcodeError, LimitExceededError) as error:
         return Problem("", "INVALID_VALUE", error.message)
-    if size > MAX_DEFINITION_BYTES:
-        return Problem(
-            "", "LIMIT_EXCEEDED", f"the definition is {size} bytes: at most {MAX_DEFINITION_BYTES}"
-        )
+    if size > most:
+        return Problem("", "LIMIT_EXCEEDED", f"the definition is {size} bytes: at most {most}")
     return None
 
 

@@ -13,7 +13,6 @@ from opcode_core.plan.fields import check_object
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.raw import RawStep, outward_fallbacks
 
-MAX_STEPS = 10_000
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 _COMMON = {
@@ -27,6 +26,8 @@ _COMMON = {
     "on_interrupt": Field("string", choices=("suspend", "retry", "fail")),
 }
 OWN = {"action": Field("string"), "params": Field("object"), "config": Field("object")}
+EVERY = {**_COMMON, **OWN}
+"""The members a step of any type may have."""
 _RETRY = {
     "max": Field("integer", required=True, least=0, warn_above=10),
     "backoff": Field("string", choices=("none", "constant", "linear", "exponential")),
@@ -47,18 +48,20 @@ class StepMembers:
 
     Args:
         problems: Where problems go.
+        most: How many steps there may be.
     """
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, most: int) -> None:
         self._problems = problems
         self._count = 0
+        self._most = most
 
     def check(self, value: list[Any], at: str) -> list[RawStep]:
         """Check the members of each step of a list; what is no step is reported and left out."""
         before, self._count = self._count, self._count + len(value)
-        if self._count > MAX_STEPS:
-            if before <= MAX_STEPS:
-                message = f"{self._count} steps are too many: at most {MAX_STEPS}"
+        if self._count > self._most:
+            if before <= self._most:
+                message = f"{self._count} steps are too many: at most {self._most}"
                 self._problems.add(at, "LIMIT_EXCEEDED", message)
             return []
         steps: list[RawStep] = []
@@ -86,7 +89,7 @@ class StepMembers:
             seen: Id → where it stands, of the steps before it in its list; its own is added.
             default_id: Its id when it has none; None when it must have one.
         """
-        fields = {**_COMMON, **OWN}
+        fields = dict(EVERY)
         if default_id is not None:
             fields["id"] = Field("string")
         good = check_object(raw, fields, at, self._problems)

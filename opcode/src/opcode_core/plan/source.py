@@ -15,6 +15,7 @@ from opcode_core.logs import logger
 from opcode_core.model.definition import StepList
 from opcode_core.model.problems import Problem, pointer
 from opcode_core.plan.fields import check_object
+from opcode_core.plan.members import EVERY, OWN
 from opcode_core.plan.params import ParamsSource, check_params
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.raw import RawStep
@@ -97,6 +98,10 @@ class DefinedStep:
         """Compile a list of nested steps; None when something is wrong with them, which is reported."""
         return self._nested(value, pointer(self.pointer, *path), self._place, in_loop=in_loop)
 
+    def limit(self, name: str) -> int:
+        """A limit of definitions and runs, by its name among the settings `limits.…`."""
+        return int(getattr(self._registry.limits, name))
+
     def action(self) -> BoundAction | None:
         """The action that `action` and `params` name; None when it cannot be used, which is reported."""
         at = pointer(self.pointer, "params")
@@ -122,7 +127,11 @@ class DefinedStep:
                 message = f"the check of `{action.name}` failed ({type(error).__name__}): see the server's log"
                 self._problems.add(at, "INVALID_VALUE", message)
         return BoundAction(
-            action, node, ready if ready is not None and _is_flat(ready) else None, is_quick(node)
+            action,
+            node,
+            ready if ready is not None and _is_flat(ready) else None,
+            is_quick(node),
+            self._registry.limits.params_bytes,
         )
 
     def _compile_at(
@@ -150,6 +159,8 @@ class DefinedStep:
     def _find_action(self) -> Action | None:
         at = pointer(self.pointer, "action")
         if "action" not in self.raw:
+            if any(nearest(name, OWN) == "action" for name in self.raw if name not in EVERY):
+                return None  # misspelt: that is reported
             self._problems.add(
                 at, "MISSING_FIELD", "`action` is missing: the name of the action this step runs"
             )

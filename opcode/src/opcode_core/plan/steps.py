@@ -24,9 +24,6 @@ from opcode_core.plan.visibility import Nested, Place
 from opcode_core.plugins.registry import Registry
 from opcode_core.steps import StepType
 
-MAX_NESTING = 16
-"""How deep steps may be nested in steps."""
-
 
 class StepCompiler:
     """Checks and compiles lists of steps; one for each definition.
@@ -41,7 +38,7 @@ class StepCompiler:
         self._registry = registry
         self._references = references
         self._problems = problems
-        self._members = StepMembers(problems)
+        self._members = StepMembers(problems, registry.limits.steps)
 
     def compile(
         self, value: list[Any], at: str, around: Place, outputs: DeclaredOutputs
@@ -83,8 +80,9 @@ class StepCompiler:
         if not value:
             self._problems.add(at, "INVALID_VALUE", "there is no step in this list: at least one")
             return None
-        if around.depth >= MAX_NESTING:
-            message = f"steps are nested deeper than {MAX_NESTING}: call another template instead"
+        most = self._registry.limits.nesting
+        if around.depth >= most:
+            message = f"steps are nested deeper than {most}: call another template instead"
             self._problems.add(at, "LIMIT_EXCEEDED", message)
             return None
         raw_steps = self._members.check(value, at)

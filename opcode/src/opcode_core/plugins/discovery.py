@@ -18,6 +18,7 @@ import pluggy
 from opcode_core.logs import logger
 from opcode_core.plugins import hookspecs
 from opcode_core.plugins.registry import (
+    RESERVED,
     Contribution,
     NameTakenError,
     PluginRecord,
@@ -25,20 +26,6 @@ from opcode_core.plugins.registry import (
     Registry,
 )
 from opcode_core.settings import Settings
-
-RESERVED = {
-    "assert": "opcode-action-assert",
-    "cel": "opcode-expr-cel",
-    "crypto": "opcode-action-crypto",
-    "expr": "opcode-expr-lang",
-    "fs": "opcode-action-fs",
-    "http": "opcode-action-http",
-    "jq": "opcode-expr-jq",
-    "shell": "opcode-action-shell",
-    "steps": "opcode-steps",
-    "workflow": "opcode-action-workflow",
-}
-"""Names that belong to one distribution, installed or not: nobody else's plugin may pose as `shell`."""
 
 _HOOKS: dict[str, Callable[[Contribution], Callable[..., None]]] = {
     "opcode_register_actions": lambda staged: staged.actions.append,
@@ -71,14 +58,14 @@ def load_plugins(settings: Settings) -> Registry:
     """Load every plugin that policy lets load.
 
     Args:
-        settings: `plugins_allow`, `plugins_disable` and `actions_deny` are read.
+        settings: what `plugins_…` and `actions_…` say is obeyed; the registry carries the limits.
 
     Returns:
         The registry, with a record for each plugin that was found.
     """
     manager = pluggy.PluginManager(hookspecs.GROUP)
     manager.add_hookspecs(hookspecs)
-    registry = Registry(settings.actions_deny)
+    registry = Registry(settings.actions_deny, settings.actions_allow, settings.limits)
     for found in _find():
         record = _decide(found, settings) or _load(manager, registry, found)
         registry.records.append(record)

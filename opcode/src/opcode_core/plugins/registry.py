@@ -8,12 +8,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from opcode_core.errors import ActionUnavailableError
+from opcode_core.settings import Limits
 from opcode_core.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from opcode_core.actions import Action
     from opcode_core.expressions import ExpressionEngine
     from opcode_core.steps import StepType
+
+RESERVED = {
+    "assert": "opcode-action-assert",
+    "cel": "opcode-expr-cel",
+    "crypto": "opcode-action-crypto",
+    "expr": "opcode-expr-lang",
+    "fs": "opcode-action-fs",
+    "http": "opcode-action-http",
+    "jq": "opcode-expr-jq",
+    "shell": "opcode-action-shell",
+    "steps": "opcode-steps",
+    "workflow": "opcode-action-workflow",
+}
+"""Names that belong to one distribution, installed or not: nobody else's plugin may pose as `shell`."""
 
 PluginStatus = Literal["loaded", "disabled", "not allowed", "refused", "failed"]
 
@@ -61,15 +76,24 @@ class Registry:
 
     Args:
         deny: Patterns of action names that policy denies, such as `shell.*`.
+        allow: Patterns of the only action names that policy allows; None for all.
+        limits: How large definitions may get.
     """
 
-    def __init__(self, deny: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        deny: Iterable[str] = (),
+        allow: Iterable[str] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
         self.records: list[PluginRecord] = []
         self.actions: dict[str, Action] = {}
         self.step_types: dict[str, type[StepType]] = {}
         self._engines: dict[str, Callable[[], ExpressionEngine]] = {}
         self._made: dict[str, ExpressionEngine] = {}
         self._deny = tuple(deny)
+        self._allow = None if allow is None else tuple(allow)
         self._owners: dict[tuple[str, str], str] = {}
 
     def take(self, contribution: Contribution) -> None:
@@ -106,9 +130,7 @@ class Registry:
         """
         rule = self.denied_by(name)
         if rule is not None:
-            raise ActionUnavailableError(
-                f"action `{name}` is denied by policy: actions.deny has `{rule}`"
-            )
+            raise ActionUnavailableError(f"action `{name}` is denied by policy: {rule}")
         found = self.actions.get(name)
         if found is not None:
             return found
@@ -118,13 +140,23 @@ class Registry:
                 raise ActionUnavailableError(
                     f"action `{name}` is provided by plugin `{record.name}`, which {_verb(record)}"
                 )
+        if family in RESERVED and all(record.name != family for record in self.records):
+            raise ActionUnavailableError(
+                f"action `{name}` is not installed: the package `{RESERVED[family]}` brings it "
+                f"(pip install {RESERVED[family]})"
+            )
         raise ActionUnavailableError(
             f"there is no action `{name}`{did_you_mean(name, self.usable_actions())}"
         )
 
     def denied_by(self, name: str) -> str | None:
-        """The pattern of `actions.deny` that denies an action; None when none does."""
-        return next((pattern for pattern in self._deny if fnmatch.fnmatchcase(name, pattern)), None)
+        """The rule that denies an action, in words; None when none does."""
+        for pattern in self._deny:
+            if fnmatch.fnmatchcase(name, pattern):
+                return f"actions.deny has `{pattern}`"
+        if self._allow is None or any(fnmatch.fnmatchcase(name, one) for one in self._allow):
+            return None
+        return "actions.allow does not name it"
 
     def usable_actions(self) -> list[str]:
         """The names of the actions that may be used, in order."""
@@ -144,7 +176,7 @@ class Registry:
 
 def _verb(record: PluginRecord) -> str:
     if record.status == "disabled":
-        return "is disabled by policy"
+        return "is disabled by policy (rule: plugins.disable)"
     if record.status == "not allowed":
-        return "is not allowed by policy"
+        return "is not allowed by policy (rule: plugins.allow)"
     return f"could not be loaded: {record.reason}"

@@ -38,7 +38,7 @@ _FIELDS = {
 _NEEDS = {"for_each": "over", "while": "condition", "until": "condition"}
 _OTHERS = {"for_each": ("condition",), "while": ("over", "concurrency")}
 _OTHERS["until"] = _OTHERS["while"]
-_CAPS = {"for_each": 10_000, "while": 1000, "until": 1000}
+_CAPS = {"for_each": "loop_items", "while": "loop_iterations", "until": "loop_iterations"}
 
 
 class LoopStep(StepType):
@@ -54,7 +54,7 @@ class LoopStep(StepType):
     def __init__(self, source: StepSource) -> None:
         config = source.members(_FIELDS, "config")
         self._mode: str = config.get("mode", "for_each")
-        self._cap: int = config.get("max_iter", _CAPS[self._mode])
+        self._cap: int = config.get("max_iter", source.limit(_CAPS[self._mode]))
         self._at_once: int = config.get("concurrency", 1)
         self._items: Template | Expression | list[Any] | None = None
         self._condition: Expression | None = None
