@@ -132,7 +132,6 @@ def test_all_problems_of_the_parameters_are_told_at_once(registry: Registry) -> 
         ("flag", "WRONG_TYPE"),
         ("level", "INVALID_VALUE"),
         ("number", "WRONG_TYPE"),
-        ("text", "MISSING_FIELD"),
         ("txt", "UNKNOWN_FIELD"),
         ("words/0", "WRONG_TYPE"),
         ("words/1", "WRONG_TYPE"),

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opcode_core.cli.positions import Position, find_positions, line_and_column, nearest_position
+from opcode_core.cli.positions import (
+    Position,
+    find_positions,
+    inside_string,
+    key_of,
+    line_and_column,
+    nearest_position,
+)
 from opcode_core.cli.text import BAD_USAGE, stop
 from opcode_core.errors import OpcodeError
 from opcode_core.jsonio import parse_json
@@ -40,7 +47,15 @@ class DefinitionFile:
     def position(self, problem: Problem) -> Position:
         """Where a problem stands in the file."""
         base = f"/{problem.argument}" if problem.argument else self.prefix
-        return line_and_column(self.text, nearest_position(self.positions, base + problem.path))
+        path = base + problem.path
+        offset = nearest_position(self.positions, path)
+        if path in self.positions:
+            if problem.offset is not None:
+                offset = inside_string(self.text, offset, problem.offset)
+            elif problem.code == "UNKNOWN_FIELD":
+                key = key_of(self.text, offset)
+                offset = offset if key is None else key
+        return line_and_column(self.text, offset)
 
     def line(self, number: int) -> str:
         """A line of the text, counted from 1."""

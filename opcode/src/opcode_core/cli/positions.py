@@ -9,6 +9,10 @@ from opcode_core.model.problems import pointer
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_PIECE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL
+)
+"""What stands for one character inside a string."""
 _OTHER = re.compile(r"[^\s,\]}:]+")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
@@ -67,6 +71,39 @@ def nearest_position(positions: dict[str, int], path: str) -> int:
     while path not in positions and path:
         path = path.rpartition("/")[0]
     return positions.get(path, 0)
+
+
+def inside_string(text: str, offset: int, count: int) -> int:
+    """The offset of a character of a string.
+
+    Args:
+        text: Valid JSON.
+        offset: Where the string's opening quote stands.
+        count: How many characters of its value come before; at its end, or when it is no string, `offset` is given.
+    """
+    match = _STRING.match(text, offset)
+    if match is None:
+        return offset
+    at, end = offset + 1, match.end() - 1
+    for _ in range(count):
+        if at >= end:
+            return offset
+        at = _PIECE.match(text, at).end()  # type: ignore[union-attr] # anything is a piece
+    return at if at < end else offset
+
+
+def key_of(text: str, offset: int) -> int | None:
+    """The offset of the key that a member's value at `offset` has; None for an item of an array, or the whole."""
+    before = text[:offset].rstrip(" \t\r\n")
+    if not before.endswith(":"):
+        return None
+    start = before[:-1].rstrip(" \t\r\n")
+    quote = len(start) - 1
+    while (quote := start.rfind('"', 0, quote)) >= 0:
+        backslashes = quote - len(start[:quote].rstrip("\\"))
+        if backslashes % 2 == 0:
+            return quote
+    return None
 
 
 def line_and_column(text: str, offset: int) -> Position:

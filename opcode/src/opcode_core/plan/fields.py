@@ -45,14 +45,15 @@ def check_object(
         wrong_type(value, "object", at, problems)
         return {}
     good: dict[str, Any] = {}
+    misspelt: set[str | None] = set()
     for name, member in value.items():
         field = fields.get(name)
         if field is None:
-            problems.unknown_field(at, name, fields, value)
+            misspelt.add(problems.unknown_field(at, name, fields, value))
         elif check_member(member, field, pointer(at, name), problems):
             good[name] = parse_duration(member) if field.kind == "duration" else member
     for name, field in fields.items():
-        if field.required and name not in value:
+        if field.required and name not in value and name not in misspelt:
             problems.add(
                 pointer(at, name),
                 "MISSING_FIELD",

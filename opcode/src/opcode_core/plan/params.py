@@ -73,18 +73,17 @@ def check_params(
     try:
         ready = action.params.model_validate(values)
     except pydantic.ValidationError as error:
-        for issue in describe(error, values):
+        names = [field.alias or name for name, field in action.params.model_fields.items()]
+        issues = describe(error, values)
+        meant = _report_unknown(issues, values, names, at, problems)
+        for issue in issues:
+            if issue.path in meant:
+                continue
             unknown = _unknown_at(values, issue)
             if unknown is not None:
                 _check_reference(action, values, issue, unknown, at, problems, warning=handled)
                 continue
-            _report(
-                issue,
-                values,
-                [field.alias or name for name, field in action.params.model_fields.items()],
-                at,
-                problems,
-            )
+            _report(issue, values, at, problems)
         return None
     except Exception as error:  # noqa: BLE001 - a validator of the plugin's own that cannot take what it was given
         if not node.sources:
@@ -181,21 +180,28 @@ def _with(values: Any, location: tuple[str | int, ...], instead: Any) -> Any:
     return changed
 
 
-def _report(issue: ParamIssue, values: Any, names: list[str], at: str, problems: Problems) -> None:
+def _report_unknown(
+    issues: list[ParamIssue], values: Any, names: list[str], at: str, problems: Problems
+) -> set[str]:
+    """Report parameters that do not exist; give the paths of those, and of the ones that were meant."""
+    done: set[str] = set()
+    for issue in issues:
+        if issue.code == "UNKNOWN_FIELD" and issue.path.count("/") == 1:
+            taken = values if isinstance(values, Mapping) else ()
+            meant = problems.unknown_field(at, str(issue.location[-1]), names, taken)
+            done |= {issue.path} if meant is None else {issue.path, pointer("", meant)}
+    return done
+
+
+def _report(issue: ParamIssue, values: Any, at: str, problems: Problems) -> None:
     value = values
     if issue.code != "MISSING_FIELD":
         for segment in issue.location:
             value = value[segment]
         if isinstance(value, _SomeText) and issue.code == "INVALID_VALUE":
-            return
+            return  # what the text will be is not known
     path = at + issue.path
-    if issue.code == "UNKNOWN_FIELD":
-        if issue.path.count("/") == 1:
-            taken = values if isinstance(values, Mapping) else ()
-            problems.unknown_field(at, str(issue.location[-1]), names, taken)
-        else:
-            problems.add(path, "UNKNOWN_FIELD", issue.message)
-    elif issue.choices and isinstance(value, str):
+    if issue.choices and isinstance(value, str):
         meant = nearest(value, issue.choices)
         fix = [{"op": "replace", "path": path, "value": meant}] if meant else None
         problems.add(

@@ -58,11 +58,15 @@ class Problems:
 
     def unknown_field(
         self, at: str, name: str, known: Collection[str], taken: Container[str]
-    ) -> None:
-        """Keep the problem of a member that does not exist, with the one that was probably meant."""
+    ) -> str | None:
+        """Keep the problem of a member that does not exist, with the one that was probably meant.
+
+        Returns:
+            The name it is certain to be meant for: that one is not missing.
+        """
         if self.full:
             self.beyond()
-            return
+            return None
         meant = nearest(name, known)
         fix = None
         if meant is not None and meant not in taken:
@@ -74,6 +78,7 @@ class Problems:
             hint=f"did you mean `{meant}`?" if meant else f"there are {listing(known)}",
             fix=fix,
         )
+        return meant if fix else None
 
     def not_one_of(
         self, at: str, value: str, choices: list[str], code: ProblemCode = "INVALID_VALUE"
