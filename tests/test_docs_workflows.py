@@ -29,8 +29,10 @@ DOCS = Path(__file__).parents[1] / "docs"
 WORKFLOWS = DOCS / "examples" / "workflows"
 NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.json"))
 SHOWN = re.compile(r"<!-- \.\./examples/workflows/(\S+)\.json -->\n```json\n")
-HOW_TOS = ("action", "condition", "loop", "parallel", "wait", "reasoning", "handle-failures")
-HOW_TOS += ("signals", "sub-workflows", "expressions")
+HOW_TOS = (
+    *("action", "condition", "loop", "parallel", "wait", "reasoning", "handle-failures"),
+    *("signals", "sub-workflows", "expressions"),
+)
 SECONDS = 10.0
 TOLD = {"params", "needs", "asks", "signals", "expected"}
 EXPECTED = {"status", "output", "error", "steps", "emitted"}

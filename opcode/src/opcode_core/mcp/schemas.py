@@ -17,12 +17,17 @@ _WAIT = {
 }
 _WORKFLOW = {**_TEXT, "description": "The workflow's id, as `run` gave it."}
 
+_LIST = {"type": "array"}
+
 STEP = {
     "type": "object",
     "required": ["id"],
     "properties": {
         "id": {"type": "string", "description": "Unique; letters, digits, _ and -."},
-        "type": {"type": "string", "description": "`action` by default."},
+        "type": {
+            "type": "string",
+            "description": "action (default), condition, loop, parallel, wait or reasoning.",
+        },
         "action": {
             "type": "string",
             "description": "Such as http.get; `query` with resource `actions` lists all.",
@@ -38,12 +43,35 @@ STEP = {
         },
         "condition": {"description": "A CEL expression; the step is skipped when it is false."},
         "timeout": {"type": "string", "description": "Per attempt: 300ms, 30s, 5m."},
-        "retry": {"type": "object", "description": "{max, backoff?, delay?, max_delay?, jitter?}"},
+        "retry": {
+            "type": "object",
+            "description": "{max, backoff?: none | constant | linear | exponential, delay?, max_delay?, jitter?}",
+        },
         "on_error": {
             "type": "object",
             "description": "{strategy: ignore | fail_workflow | fallback_step | retry, fallback_step?}",
         },
-        "config": {"type": "object", "description": "What other types than `action` need."},
+        "on_interrupt": {
+            "type": "string",
+            "description": "If the server ends while it runs: suspend, retry or fail.",
+        },
+        "config": {
+            "type": "object",
+            "description": (
+                "By type. condition: {expression, branches: {value: [steps]}, default?: [steps]}. loop: {mode: "
+                "for_each | while | until, over: array, ${{ }}, jq or CEL (for_each), condition: CEL (while, until), "
+                "body: [steps], max_iter?, concurrency?}; the body reads ${{loop.item}} and ${{loop.index}}, CEL "
+                "iter.item, iter.last. parallel: {branches: [[steps]], mode?: all | race}. wait: {duration} or "
+                "{signal, timeout?}. reasoning: {prompt_context, options?: [{id, description?}], data_inject?, "
+                "timeout?, fallback?, target_agent?}."
+            ),
+            "properties": {
+                "body": _LIST,
+                "branches": {"anyOf": [{"type": "object"}, _LIST]},
+                "default": _LIST,
+                "options": _LIST,
+            },
+        },
     },
 }
 
@@ -53,7 +81,8 @@ DEFINITION = {
     "description": (
         "The workflow. Steps run level by level, in parallel where depends_on allows. Values refer to others: "
         "${{inputs.name}}, ${{steps.fetch.output.body}}, ${{context.key}}, ${{workflow.run_id}}; a string that is one "
-        "reference keeps the value's type."
+        "reference keeps the value's type. Nested steps run one after the other; from outside they are read as "
+        "${{steps['route.prod.deploy'].output}} (condition), ['each.iter_0.x'] (loop), ['both.branch_0.x'] (parallel)."
     ),
     "properties": {
         "steps": {"type": "array", "items": STEP, "minItems": 1},
@@ -61,11 +90,17 @@ DEFINITION = {
         "context": {"type": "object", "description": "What the context begins with."},
         "metadata": {"type": "object", "description": "Kept and shown."},
         "output": {"description": "What the workflow gives; by default what its last steps gave."},
-        "timeout": {"type": "string"},
-        "on_timeout": {"type": "string"},
-        "on_complete": {"type": "object"},
-        "on_error": {"type": "object"},
-        "schedule": {"type": "string"},
+        "timeout": {"type": "string", "description": "For all of it, such as 10m."},
+        "on_timeout": {"type": "string", "description": "fail (default), cancel or suspend."},
+        "on_complete": {"type": "object", "description": "A step that runs after all others."},
+        "on_error": {
+            "type": "object",
+            "description": "A step that runs after a failure; it reads ${{workflow.error.message}}.",
+        },
+        "schedule": {
+            "type": "string",
+            "description": "level (default), or dataflow: a step starts as soon as its own dependencies settled.",
+        },
     },
 }
 
@@ -113,15 +148,20 @@ TOOLS = (
                 "description": "JSON Schema 2020-12 of the inputs, checked at each run.",
             },
             output_schema={"type": "object", "description": "JSON Schema 2020-12 of the output."},
-            triggers={"type": "object", "description": "What starts it by itself."},
+            triggers={
+                "type": "object",
+                "description": "What starts it by itself: {cron: [{expression, timezone?, name?, params?, enabled?, "
+                "missed?: once | skip | all, overlap?: skip | allow | queue}]}, five fields, UTC by default.",
+            },
             dry_run={"type": "boolean", "description": "Only check."},
         ),
     ),
     Tool(
         "opcode.run",
-        "Run a template. Costs no tokens while it runs. Answers {workflow_id, status, output?, error?, steps, …} when "
-        "it has ended or wait_ms has passed (then status is active and it goes on: ask opcode.status). A failed "
-        "workflow is a normal answer with status failed. With dry_run: the plan by levels, and nothing runs.",
+        "Run a template. Costs no tokens while it runs. Answers {workflow_id, status, output?, error?, steps, "
+        "pending_decisions?, …} when it has ended, is suspended (answer what it asks with opcode.signal) or wait_ms "
+        "has passed (then status is active and it goes on: ask opcode.status). A failed workflow is a normal answer "
+        "with status failed. With dry_run: the plan by levels, and nothing runs.",
         _arguments(
             ["template_name", "agent_id"],
             template_name={**_TEXT, "description": "The template."},
@@ -138,7 +178,8 @@ TOOLS = (
     ),
     Tool(
         "opcode.status",
-        "Where a workflow stands: status, output or error, every step, its context.",
+        "Where a workflow stands: status, output or error, every step, what it asks (pending_decisions), its context. "
+        "With wait_ms: when it has ended or is suspended.",
         _arguments(
             ["workflow_id"],
             workflow_id=_WORKFLOW,
@@ -153,17 +194,24 @@ TOOLS = (
     ),
     Tool(
         "opcode.signal",
-        "Send a signal to a workflow: decision answers what it asks, data adds to its context, cancel ends it, retry "
-        "and skip deal with a failed step. A signal that cannot apply is refused and changes nothing.",
+        "Send a signal to a workflow. decision answers a reasoning step; data adds to the context and ends a wait "
+        "for its signal; cancel ends the workflow and its children; retry runs a failed or interrupted step again, "
+        "skip passes over a failed or suspended one, and the workflow goes on. One that cannot apply is refused and "
+        "changes nothing.",
         _arguments(
             ["workflow_id", "signal_type", "payload"],
             workflow_id=_WORKFLOW,
             signal_type={"type": "string", "enum": ["decision", "data", "cancel", "retry", "skip"]},
             payload={
                 "type": "object",
-                "description": "For a decision {choice, data?}; for data what to merge; else {}.",
+                "description": "decision: {choice, data?}. data: what to merge; with {signal: name} for a wait. "
+                "retry: {} or {params} in place of the step's. cancel, skip: {}.",
             },
-            step_id={**_TEXT, "description": "The step it is for."},
+            step_id={
+                **_TEXT,
+                "description": "The step, by its full id, such as each.iter_0.ask; a decision needs it when several "
+                "are pending.",
+            },
             agent_id=_AGENT,
             reasoning={"type": "string", "description": "Why; kept with the signal."},
             wait_ms={**_WAIT, "default": 10000},
