@@ -3,112 +3,28 @@
 The package is `docs/examples/opcode-action-dice`, which the how-to shows too. It is installed by pip, from a copy, into
 a fresh virtual environment together with the core and three plugins of this workspace, and nothing else of OPCODE:
 there is no `shell`, `fs` or `http` there.
-
-No network is needed. The environment gets links to the third-party packages this interpreter has, exactly those that
-the six packages, the build backend and pytest name as their dependencies, directly or not; the workspace's own editable
-packages are not among them. pip then runs with `--no-index` and without build isolation, and with its resolver on: a
-dependency that a package forgot to name is missing there, and the test fails.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import os
 import shutil
-import subprocess
-import sys
-import tomllib
-import venv
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
-ROOT = Path(__file__).parents[1]
-EXAMPLE = ROOT / "docs" / "examples" / "opcode-action-dice"
-WORKSPACE = [
-    ROOT / "opcode",
-    *(ROOT / "plugins" / f"opcode-{name}" for name in ("steps", "expr-cel", "action-crypto")),
-]
-
-
-def dependencies(wanted: list[Requirement]) -> list[importlib.metadata.Distribution]:
-    """The installed distributions that requirements lead to, directly or not, without those of this workspace."""
-    found: dict[str, importlib.metadata.Distribution] = {}
-    seen: set[tuple[str, str]] = set()
-    while wanted:
-        requirement = wanted.pop()
-        name = canonicalize_name(requirement.name)
-        for extra in {"", *requirement.extras}:
-            if (name, extra) in seen or name.startswith("opcode-"):
-                continue
-            seen.add((name, extra))
-            found[name] = importlib.metadata.distribution(name)
-            below = [Requirement(text) for text in found[name].requires or []]
-            wanted += [
-                one for one in below if not one.marker or one.marker.evaluate({"extra": extra})
-            ]
-    return list(found.values())
-
-
-def required() -> list[Requirement]:
-    """What the packages under test name as their dependencies, and the tools."""
-    texts = ["hatchling", "pytest"]
-    for folder in (*WORKSPACE, EXAMPLE):
-        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        texts += project["dependencies"]
-    return [Requirement(text) for text in texts]
-
-
-def link(distribution: importlib.metadata.Distribution, target: Path) -> None:
-    """Link what a distribution put at the top of site-packages."""
-    for file in distribution.files or []:
-        top = file.parts[0]
-        if top not in ("..", "__pycache__") and not (target / top).exists():
-            (target / top).symlink_to(Path(str(distribution.locate_file(top))).resolve())
-
-
-def call(*command: str | Path, cwd: Path) -> str:
-    """Run a command that must succeed, with nothing of this process's Python in its environment."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYTHON", "OPCODE_", "PIP_", "UV_", "PYTEST_", "VIRTUAL_ENV"))
-    }
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env={**environment, "HOME": str(cwd), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+from elsewhere import EXAMPLE, call, make_environment
 
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment with the core, three plugins and the stranger's."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    environment = folder / "environment"
-    venv.create(environment, symlinks=True)
-    interpreter = environment / "bin" / "python"
-    show = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    site = Path(call(interpreter, "-c", show, cwd=folder).strip())
-    for distribution in dependencies(required()):
-        link(distribution, site)
-    copy = folder / "opcode-action-dice"
+    place = make_environment(tmp_path_factory)
+    copy = place.folder / "opcode-action-dice"
     shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    quiet = ("--no-input", "--disable-pip-version-check", "--no-cache-dir")
-    pip = (sys.executable, "-m", "pip", "--python", interpreter, "install", *quiet)
-    call(*pip, "--no-index", "--no-build-isolation", *WORKSPACE, copy, cwd=folder)
-    return interpreter
+    place.install(copy)
+    return place.python
 
 
 SCRIPT = """

@@ -29,13 +29,26 @@ def version(*, as_json: bool) -> None:
     show_version(as_json=as_json)
 
 
-@opcode.command()
+@opcode.group(invoke_without_command=True)
 @_JSON
-def plugins(*, as_json: bool) -> None:
+@click.pass_context
+def plugins(context: click.Context, *, as_json: bool) -> None:
     """List the plugins that were found, and what became of each."""
-    from opcode_core.cli.listing import show_plugins
+    if context.invoked_subcommand is None:
+        from opcode_core.cli.listing import show_plugins
 
-    show_plugins(as_json=as_json)
+        show_plugins(as_json=as_json)
+
+
+@plugins.command("new")
+@click.argument("name")
+@click.option("--into", default=".", metavar="DIR", help="The folder to put it in; this one.")
+@_JSON
+def new_plugin(name: str, into: str, *, as_json: bool) -> None:
+    """Write a small, complete plugin whose actions begin with NAME."""
+    from opcode_core.cli.new_plugin import new_plugin
+
+    new_plugin(name, into, as_json=as_json)
 
 
 @opcode.command()
