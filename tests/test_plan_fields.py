@@ -149,7 +149,7 @@ def test_a_step_is_an_object(registry: Registry, value: Any) -> None:
         ({"dependsOn": []}, "dependsOn", "UNKNOWN_FIELD", "did you mean `depends_on`?"),
         ({"zzz": 1}, "zzz", "UNKNOWN_FIELD", "there are `action`, "),
         ({"x~/y": 1}, "x~0~1y", "UNKNOWN_FIELD", "there are `action`, "),
-        ({"config": {}}, "config", "UNKNOWN_FIELD", None),
+        ({"config": {}}, "config", "UNKNOWN_FIELD", "stands in `params`"),
         ({"params": []}, "params", "WRONG_TYPE", None),
         ({"params": "x"}, "params", "WRONG_TYPE", None),
         ({"type": 1}, "type", "WRONG_TYPE", "write it in quotes"),

@@ -113,10 +113,12 @@ class StepType(ABC):
     Attributes:
         name: What a definition says in `type`.
         fields: The members of a step this type reads, beside those every step has.
+        config_fields: The members of `config`, so that one which stands beside it can be told where it belongs.
     """
 
     name: ClassVar[str]
     fields: ClassVar[frozenset[str]] = frozenset({"config"})
+    config_fields: ClassVar[Mapping[str, Field]] = {}
 
     @abstractmethod
     def __init__(self, source: StepSource) -> None:

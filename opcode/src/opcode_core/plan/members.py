@@ -10,8 +10,10 @@ from opcode_core.fields import Field
 from opcode_core.jsonio import type_name
 from opcode_core.model.problems import pointer
 from opcode_core.plan.fields import check_object
+from opcode_core.plan.misplaced import report_misplaced
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.raw import RawStep, outward_fallbacks
+from opcode_core.plugins.registry import Registry
 
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -47,11 +49,13 @@ class StepMembers:
     """Checks the members of steps; one for each definition, because it counts them.
 
     Args:
+        registry: Where step types and actions are found.
         problems: Where problems go.
         most: How many steps there may be.
     """
 
-    def __init__(self, problems: Problems, most: int) -> None:
+    def __init__(self, registry: Registry, problems: Problems, most: int) -> None:
+        self._registry = registry
         self._problems = problems
         self._count = 0
         self._most = most
@@ -92,13 +96,32 @@ class StepMembers:
         fields = dict(EVERY)
         if default_id is not None:
             fields["id"] = Field("string")
-        good = check_object(raw, fields, at, self._problems)
+        inside, misplaced = self._misplaced(raw)
+        shown = raw if not misplaced else {k: v for k, v in raw.items() if k not in misplaced}
+        good = check_object(shown, fields, at, self._problems)
+        report_misplaced(raw, misplaced, inside, at, self._problems)
         self._check_policies(good, at)
         step_id = good.get("id", default_id if "id" not in raw else None)
         usable = step_id is not None and self._check_id(step_id, at, seen)
         name = step_id if usable and step_id else f"?{at}"
         outward = outward_fallbacks(raw.get("config"))
         return RawStep(name, at, raw, good, usable, outward)
+
+    def _misplaced(self, raw: Mapping[str, Any]) -> tuple[str, list[str]]:
+        """The members that belong into `config` or `params`: which of the two, and their names."""
+        strange = [name for name in raw if name not in EVERY]
+        kind = raw.get("type", "action")
+        found = self._registry.step_types.get(kind) if strange and isinstance(kind, str) else None
+        if found is None:
+            return "", []
+        if "config" in found.fields:
+            return "config", [name for name in strange if name in found.config_fields]
+        action = raw.get("action")
+        known = self._registry.actions.get(action) if isinstance(action, str) else None
+        if known is None or "params" not in found.fields:
+            return "", []
+        names = {field.alias or name for name, field in known.params.model_fields.items()}
+        return "params", [name for name in strange if name in names]
 
     def _check_id(self, step_id: str, at: str, seen: dict[str, str]) -> bool:
         path = pointer(at, "id")

@@ -13,6 +13,7 @@ from opcode_core.model.definition import PlannedStep, RetryPolicy, StepList, Str
 from opcode_core.model.problems import pointer
 from opcode_core.plan.fields import check_member
 from opcode_core.plan.members import OWN, StepMembers, step_ids
+from opcode_core.plan.misplaced import report_foreign
 from opcode_core.plan.order import Order, order_steps
 from opcode_core.plan.outputs import DeclaredOutputs
 from opcode_core.plan.problems import Problems
@@ -38,7 +39,7 @@ class StepCompiler:
         self._registry = registry
         self._references = references
         self._problems = problems
-        self._members = StepMembers(problems, registry.limits.steps)
+        self._members = StepMembers(registry, problems, registry.limits.steps)
 
     def compile(
         self, value: list[Any], at: str, around: Place, outputs: DeclaredOutputs
@@ -196,11 +197,7 @@ class StepCompiler:
     def _check_own_fields(self, step: RawStep, kind: type[StepType]) -> None:
         for name in OWN:
             if name in step.raw and name not in kind.fields:
-                self._problems.add(
-                    pointer(step.at, name),
-                    "UNKNOWN_FIELD",
-                    f"a step of type `{kind.name}` has no `{name}`",
-                )
+                report_foreign(step.raw, name, kind, step.at, self._problems)
 
 
 def _retry_policy(good: Mapping[str, Any]) -> RetryPolicy | None:

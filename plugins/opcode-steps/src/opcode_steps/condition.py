@@ -36,6 +36,7 @@ class ConditionStep(StepType):
     """
 
     name = "condition"
+    config_fields = _FIELDS
 
     def __init__(self, source: StepSource) -> None:
         config = source.members(_FIELDS, "config")

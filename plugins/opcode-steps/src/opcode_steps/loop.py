@@ -50,6 +50,7 @@ class LoopStep(StepType):
     """
 
     name = "loop"
+    config_fields = _FIELDS
 
     def __init__(self, source: StepSource) -> None:
         config = source.members(_FIELDS, "config")

@@ -32,6 +32,7 @@ class ParallelStep(StepType):
     """
 
     name = "parallel"
+    config_fields = _FIELDS
 
     def __init__(self, source: StepSource) -> None:
         config = source.members(_FIELDS, "config")

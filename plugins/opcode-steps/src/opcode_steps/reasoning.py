@@ -41,6 +41,7 @@ class ReasoningStep(StepType):
     """
 
     name = "reasoning"
+    config_fields = _FIELDS
 
     def __init__(self, source: StepSource) -> None:
         config = source.members(_FIELDS, "config")

@@ -34,6 +34,7 @@ class WaitStep(StepType):
     """
 
     name = "wait"
+    config_fields = _FIELDS
 
     def __init__(self, source: StepSource) -> None:
         config = source.members(_FIELDS, "config")
