@@ -54,7 +54,7 @@ class Elsewhere:
         """Its interpreter."""
         return self.programs / "python"
 
-    def install(self, *packages: Path) -> None:
+    def install(self, *packages: str | Path) -> None:
         """Install packages."""
         call(self.programs / "pip", "install", *packages, cwd=self.folder)
 
@@ -130,6 +130,23 @@ def link(distribution: importlib.metadata.Distribution, target: Path) -> None:
             (target / top).symlink_to(Path(str(distribution.locate_file(top))).resolve())
 
 
+def surroundings(home: Path, path: Path | None = None) -> dict[str, str]:
+    """The environment variables of a command that knows nothing of this process's Python.
+
+    Args:
+        home: Its home.
+        path: A folder in which programs are looked for first.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "OPCODE_", "PIP_", "UV_", "PYTEST_", "VIRTUAL_ENV"))
+    }
+    if path is not None:
+        kept["PATH"] = f"{path}{os.pathsep}{kept['PATH']}"
+    return {**kept, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
 def call(*command: str | Path, cwd: Path, path: Path | None = None) -> str:
     """Run a command that must succeed, with nothing of this process's Python in its environment.
 
@@ -138,17 +155,10 @@ def call(*command: str | Path, cwd: Path, path: Path | None = None) -> str:
         cwd: Where it runs; its home too.
         path: A folder in which programs are looked for first.
     """
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYTHON", "OPCODE_", "PIP_", "UV_", "PYTEST_", "VIRTUAL_ENV"))
-    }
-    if path is not None:
-        environment["PATH"] = f"{path}{os.pathsep}{environment['PATH']}"
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env={**environment, "HOME": str(cwd), "PYTHONDONTWRITEBYTECODE": "1"},
+        env=surroundings(cwd, path),
         capture_output=True,
         text=True,
         timeout=300,

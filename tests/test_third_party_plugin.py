@@ -120,8 +120,8 @@ def test_what_is_not_installed_there_is_unknown_there(answers: dict[str, Any]) -
         ("/steps/1/action", "ACTION_UNAVAILABLE"),
         ("/steps/2/action", "ACTION_UNAVAILABLE"),
     ]
-    assert problems[0]["message"].startswith("there is no action `shell.exec`")
-    assert problems[1]["message"].startswith("there is no action `http.get`")
+    assert "is not installed: the package `opcode-action-shell` brings it" in problems[0]["message"]
+    assert "is not installed: the package `opcode-action-http` brings it" in problems[1]["message"]
     assert problems[2]["hint"] == "did you mean `dice.roll`?"
 
 
