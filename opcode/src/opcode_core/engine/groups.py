@@ -42,7 +42,9 @@ class Group:
     def spawn(self, work: Work) -> None:
         """Let one more thing run in the group."""
         self._waits.take()
-        self._tasks.add(asyncio.get_running_loop().create_task(self._run(work)))
+        task = asyncio.get_running_loop().create_task(self._run(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._end)  # also of one that is cancelled before it has begun
 
     async def join(self) -> None:
         """Wait until all have ended.
@@ -84,7 +86,8 @@ class Group:
         for task in self._tasks:
             if task is not current:
                 task.cancel()
-        self._keeper = current
+        if self._keeper is None:
+            self._keeper = current
 
     async def _run(self, work: Work) -> None:
         SCOPE.set(Scope(self._scope))
@@ -101,13 +104,10 @@ class Group:
         except BaseException as raised:  # noqa: BLE001 - it is raised by `join`
             self._trouble = self._trouble or raised
             self._cancel_others()
-        finally:
-            self._end(asyncio.current_task())
 
-    def _end(self, task: asyncio.Task[Any] | None) -> None:
-        """A task ends: its token goes back, or on to whoever waits for the group."""
-        if task is not None:
-            self._tasks.discard(task)
+    def _end(self, task: asyncio.Task[None]) -> None:
+        """A task has ended: its token goes back, or on to whoever waits for the group."""
+        self._tasks.discard(task)
         last = not self._tasks and self._ended is not None
         if last and self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
