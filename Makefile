@@ -57,7 +57,7 @@ format: $(READY) ## lay the code out and mend what ruff can mend
 demo: $(READY) ## set everything up, then run a workflow on this repository's own files
 	@$(BIN)/opcode demo
 
-bench: $(READY) ## measure: durable workflows, the wire, start-up, memory
+bench: $(READY) ## measure: durable workflows, expressions, step types, actions, the wire, start-up, memory
 	@$(BIN)/python bench/run.py
 
 lock: ## choose the pins anew; needs uv, which reads its index settings from the environment
