@@ -10,7 +10,7 @@ MEMBERS := opcode $(sort $(wildcard plugins/opcode-*))
 PROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all check check-others lint format demo bench lock dist clean
+.PHONY: help setup test test-all check check-others lint format demo bench lock dist clean crash-all soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,12 @@ demo: $(READY) ## set everything up, then run a workflow on this repository's ow
 
 bench: $(READY) ## measure: durable workflows, expressions, step types, actions, the wire, start-up, memory
 	@$(BIN)/python bench/run.py
+
+crash-all: $(READY) ## kill the server at every point, and 500 times also while it recovers; minutes
+	@cd tests && ../$(BIN)/python -m crash.explore --pairs 500 --summary
+
+soak: $(READY) ## ten minutes of random workflows, killed every 5 to 40 seconds
+	@cd tests && ../$(BIN)/python -m crash.soak
 
 lock: ## choose the pins anew; needs uv, which reads its index settings from the environment
 	$(EXPORT) --group dev --output-file requirements/dev.lock > /dev/null
