@@ -84,6 +84,7 @@ class Action:
         touches: Which parameter names what of the outside world, for plans and policies.
         check: Checks of its own at define.
         waits: Whether it waits for others: it holds no place in the pool then, and is called again to go on.
+        never_returns: Whether it always fails: its author annotates what it returns as `NoReturn`.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Action:
     touches: Mapping[str, TouchKind] = field(default_factory=dict)
     check: Check | None = None
     waits: bool = False
+    never_returns: bool = False
 
     @property
     def in_place(self) -> bool:
@@ -157,6 +159,7 @@ def action(
             touches=dict(touches or {}),
             check=check,
             waits=waits,
+            never_returns=typing.get_type_hints(function).get("return") is typing.NoReturn,
         )
 
     return make

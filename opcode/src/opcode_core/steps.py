@@ -49,6 +49,8 @@ class StepSource(Protocol):
     """JSON Pointer of the step."""
     raw: Mapping[str, Any]
     """The step's members as written; which of them there are and may be is checked already."""
+    workflow_timeout: float | None
+    """Seconds the whole workflow may take; None for no limit."""
 
     def report(self, problem: Problem) -> None:
         """Report a problem; an error refuses the definition."""
@@ -61,8 +63,15 @@ class StepSource(Protocol):
         """
         ...
 
-    def template(self, value: Any, *path: str | int) -> Template:
-        """Compile a value that may hold references; `path` leads to it from the step."""
+    def template(self, value: Any, *path: str | int, accepts: Sequence[str] = ()) -> Template:
+        """Compile a value that may hold references.
+
+        Args:
+            value: As written.
+            path: Leads to it from the step.
+            accepts: The JSON types that can be used there, such as `array`: a reference to a value that is declared to
+                be something else is reported. Empty for any.
+        """
         ...
 
     def expression(
@@ -142,6 +151,11 @@ class StepType(ABC):
     @property
     def in_place(self) -> bool:
         """Whether `execute_now` is worth calling."""
+        return False
+
+    @property
+    def never_completes(self) -> bool:
+        """Whether running it always ends in a failure: what depends on it is told that it is not reached."""
         return False
 
     @property

@@ -168,7 +168,7 @@ def _compile(
         outer_ids=(ids,),
         input_shape=shape_of(input_schema),
     )
-    compiler = StepCompiler(registry, references, problems)
+    compiler = StepCompiler(registry, references, problems, good.get("timeout"))
     steps = compiler.compile(raw_steps, "/steps", everywhere, outputs)
     hooks: dict[str, Any] = {
         name: compiler.hook(

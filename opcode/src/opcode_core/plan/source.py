@@ -23,7 +23,8 @@ from opcode_core.plan.references import References, is_plain
 from opcode_core.plan.visibility import Place
 from opcode_core.plugins.registry import Registry
 from opcode_core.references.parse import has_reference
-from opcode_core.references.tree import Node, Object, is_quick
+from opcode_core.references.resolve import with_article
+from opcode_core.references.tree import Node, Object, PathReference, is_quick
 from opcode_core.suggest import nearest
 
 
@@ -45,6 +46,7 @@ class DefinedStep:
         references: Compiles values and expressions.
         problems: Where problems go.
         nested: Compiles lists of nested steps.
+        timeout: Seconds the workflow may take; None for no limit.
     """
 
     def __init__(
@@ -55,10 +57,12 @@ class DefinedStep:
         references: References,
         problems: Problems,
         nested: CompileNested,
+        timeout: float | None,
     ) -> None:
         self.id = step.id
         self.pointer = step.at
         self.raw = step.raw
+        self.workflow_timeout = timeout
         self._good = step.good
         self._place = place
         self._registry = registry
@@ -70,9 +74,17 @@ class DefinedStep:
         """Report a problem; an error refuses the definition."""
         self._problems.report(problem)
 
-    def template(self, value: Any, *path: str | int) -> Node:
+    def template(self, value: Any, *path: str | int, accepts: Sequence[str] = ()) -> Node:
         """Compile a value that may hold references."""
-        return self._references.compile(value, pointer(self.pointer, *path), self._place)
+        at = pointer(self.pointer, *path)
+        node = self._references.compile(value, at, self._place)
+        types = node.types if isinstance(node, PathReference) else None
+        if accepts and types and not types & set(accepts):
+            expected = " or ".join(map(with_article, accepts))
+            found = " or ".join(map(with_article, sorted(types)))
+            message = f"expected {expected}, but it is declared to be {found}"
+            self._problems.add(at, "WRONG_TYPE", message, warning=self._place.handled)
+        return node
 
     def members(self, fields: Mapping[str, Field], *path: str | int) -> dict[str, Any]:
         """Check the object at `path` member by member; give those that are as they should be."""

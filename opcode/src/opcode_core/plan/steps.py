@@ -18,6 +18,7 @@ from opcode_core.plan.order import Order, order_steps
 from opcode_core.plan.outputs import DeclaredOutputs
 from opcode_core.plan.problems import Problems
 from opcode_core.plan.raw import RawStep
+from opcode_core.plan.reach import warn_unreached
 from opcode_core.plan.references import References
 from opcode_core.plan.settled import SettledBefore
 from opcode_core.plan.source import DefinedStep
@@ -33,9 +34,17 @@ class StepCompiler:
         registry: Step types and actions.
         references: Compiles values and expressions.
         problems: Where problems go.
+        timeout: Seconds the workflow may take; None for no limit.
     """
 
-    def __init__(self, registry: Registry, references: References, problems: Problems) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        references: References,
+        problems: Problems,
+        timeout: float | None = None,
+    ) -> None:
+        self._timeout = timeout
         self._registry = registry
         self._references = references
         self._problems = problems
@@ -138,6 +147,7 @@ class StepCompiler:
                     outputs.add(step.id, compiled.type)
         if self._problems.refused:
             return StepList({}, (), {}, ())
+        warn_unreached(raw_steps, found, order, self._problems)
         planned = {step.id: found[step.id] for step in raw_steps}
         levels = tuple(tuple(planned[step_id] for step_id in level) for level in order.levels)
         waits = {step_id: tuple(targets) for step_id, targets in order.waits.items()}
@@ -152,7 +162,13 @@ class StepCompiler:
             return None
         self._check_own_fields(step, kind)
         source = DefinedStep(
-            step, place, self._registry, self._references, self._problems, self.nested
+            step,
+            place,
+            self._registry,
+            self._references,
+            self._problems,
+            self.nested,
+            self._timeout,
         )
         try:
             compiled = kind(source)

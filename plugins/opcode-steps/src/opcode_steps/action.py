@@ -45,6 +45,11 @@ class ActionStep(StepType):
         return self.bound.action.waits
 
     @property
+    def never_completes(self) -> bool:
+        """Whether the action always fails."""
+        return self.bound.action.never_returns
+
+    @property
     def output_schema(self) -> Mapping[str, Any] | None:
         """What the action declares."""
         output = None if self._bound is None else self._bound.action.output

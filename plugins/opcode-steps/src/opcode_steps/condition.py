@@ -11,6 +11,7 @@ from opcode_core import (
     Expression,
     Field,
     NestedSteps,
+    OpcodeError,
     Problem,
     StepContext,
     StepSource,
@@ -57,6 +58,27 @@ class ConditionStep(StepType):
         self._default: NestedSteps | None = None
         if "default" in config:
             self._default = source.steps(config["default"], "config", "default")
+
+        if self._expression is not None:
+            self._check_reach(self._expression, source)
+
+    def _check_reach(self, expression: Expression, source: StepSource) -> None:
+        """Warn of branches that are never taken because the expression reads nothing: it always gives the same."""
+        if expression.reads or "(" in expression.source:
+            return  # a function may give something else each time
+        try:
+            key = key_of(expression.evaluate({}))
+        except OpcodeError:
+            return  # it fails when it runs, as it says then
+        never: list[tuple[str, ...]] = [
+            ("branches", name) for name in self._branches if name != key
+        ]
+        if self._default is not None and key in self._branches:
+            never.append(("default",))
+        for path in never:
+            at = pointer(source.pointer, "config", *path)
+            message = f"this branch is never taken: the expression always gives `{key[:100]}`"
+            source.report(Problem(at, "INVALID_VALUE", message, severity="warning"))
 
     @property
     def output_schema(self) -> Mapping[str, Any]:

@@ -65,7 +65,7 @@ def _holds_reference(value: Any) -> bool:
 
 def _reference(text: str, source: StepSource) -> Template | None:
     if text.startswith("${{") and text.endswith("}}"):
-        return source.template(text, *_PATH)
+        return source.template(text, *_PATH, accepts=("array",))
     message = "a loop goes over one reference: text beside it makes a text of it"
     hint = "put the whole expression into one `${{ }}`"
     source.report(Problem(pointer(source.pointer, *_PATH), "BAD_EXPRESSION", message, hint=hint))

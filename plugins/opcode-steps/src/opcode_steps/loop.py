@@ -67,6 +67,10 @@ class LoopStep(StepType):
             self._condition = source.expression(
                 config["condition"], "config", "condition", in_loop=True
             )
+        if self._items == []:
+            at = pointer(source.pointer, "config", "body")
+            message = "the body is never reached: there is nothing to go over"
+            source.report(Problem(at, "INVALID_VALUE", message, severity="warning"))
         self._body = None
         if "body" in config:
             self._body = source.steps(config["body"], "config", "body", in_loop=True)

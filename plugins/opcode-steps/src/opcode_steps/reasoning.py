@@ -15,6 +15,7 @@ from opcode_core import (
     StepType,
     Template,
     compact_json,
+    format_duration,
     listing,
     nearest,
     parse_path,
@@ -51,6 +52,7 @@ class ReasoningStep(StepType):
         self._fallback: str | None = config.get("fallback")
         self._target: str | None = config.get("target_agent")
         self._check_fallback(source)
+        self._check_deadline(source)
         self._data = _injected(config.get("data_inject"), source)
 
     @staticmethod
@@ -96,6 +98,17 @@ class ReasoningStep(StepType):
         elif self._timeout is None:
             message = "the fallback is never chosen: without `timeout` the decision waits for ever"
             source.report(Problem(at, "INVALID_VALUE", message, severity="warning"))
+
+    def _check_deadline(self, source: StepSource) -> None:
+        most = source.workflow_timeout
+        if self._timeout is None or most is None or self._timeout <= most:
+            return
+        at = pointer(source.pointer, "config", "timeout")
+        message = (
+            f"the decision may take {format_duration(self._timeout)}, but the whole workflow has "
+            f"a `timeout` of {format_duration(most)}"
+        )
+        source.report(Problem(at, "INVALID_VALUE", message, severity="warning"))
 
     @property
     def timeout(self) -> float | None:

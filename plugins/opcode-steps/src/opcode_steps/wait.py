@@ -71,7 +71,7 @@ class WaitStep(StepType):
             except ValueError as error:
                 source.report(Problem(at, "BAD_DURATION", str(error)))
                 return None
-        return source.template(written, "config", "duration")
+        return source.template(written, "config", "duration", accepts=("string",))
 
     @property
     def output_schema(self) -> Mapping[str, Any]:
