@@ -54,7 +54,8 @@ class Room:
     async def run(self, command: str, *args: Any, **more: Any) -> dict[str, Any]:
         context: Any = self
         params = ExecParams(command=command, args=list(args), **more)
-        return dict(await execute.run(params, context))
+        given: dict[str, Any] = (await execute.run(params, context)).model_dump()
+        return given
 
     async def sh(self, text: str, *args: Any, **more: Any) -> dict[str, Any]:
         return await self.run(text, *args, shell=True, **more)

@@ -26,7 +26,7 @@ from opcode_core import (
     parse_duration,
     parse_json,
 )
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from opcode_action_shell.guard import (
     DEFAULT_PATH,
@@ -76,11 +76,21 @@ class ExecOutput(Output):
     """How it ended."""
 
     stdout: Any = Field(description="The value when all of it is one JSON value, else the text.")
-    stdout_raw: str
-    stderr: str
+    stdout_raw: str = Field(description="The text, as it came.")
+    stderr: str = Field(description="Standard error as text.")
     exit_code: int = Field(description="128 + n when signal n ended it, -1 when its time was up.")
-    duration_ms: float
+    duration_ms: float = Field(description="How long it took, in milliseconds.")
     killed: bool = Field(description="Whether its time was up.")
+    truncated: bool = Field(
+        default=False, description="True when standard output was cut; left out when it was not."
+    )
+    stdout_bytes: int = Field(
+        default=0, description="How much there was of it; left out when it was not cut."
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in write(self).items() if name in self.model_fields_set}
 
 
 @action(
@@ -90,7 +100,7 @@ class ExecOutput(Output):
     touches={"command": "command"},
     check=check_command,
 )
-async def execute(params: ExecParams, context: ActionContext) -> dict[str, Any]:
+async def execute(params: ExecParams, context: ActionContext) -> ExecOutput:
     """Run a command.
 
     Its output is data: a JSON object or array, or a JSON scalar on one line, is parsed. An exit code that is not 0 is
@@ -132,7 +142,7 @@ async def execute(params: ExecParams, context: ActionContext) -> dict[str, Any]:
         details = {
             "exit_code": outcome.exit_code,
             "killed": outcome.killed,
-            "stderr": output["stderr"][-_STDERR_END:],
+            "stderr": output.stderr[-_STDERR_END:],
         }
         raise ExecutionError(f"the command failed: {reason}", details)
     return output
@@ -193,7 +203,7 @@ def _standard_input(value: Any) -> bytes | None:
     return (value if isinstance(value, str) else compact_json(value)).encode("utf-8")
 
 
-def _output(outcome: Outcome, duration_ms: float) -> dict[str, Any]:
+def _output(outcome: Outcome, duration_ms: float) -> ExecOutput:
     text = outcome.stdout.decode("utf-8", "replace")
     output: dict[str, Any] = {
         "stdout": parse_output(text),
@@ -205,7 +215,7 @@ def _output(outcome: Outcome, duration_ms: float) -> dict[str, Any]:
     }
     if outcome.stdout_bytes > len(outcome.stdout):
         output |= {"truncated": True, "stdout_bytes": outcome.stdout_bytes}
-    return output
+    return ExecOutput(**output)
 
 
 def parse_output(text: str) -> Any:
