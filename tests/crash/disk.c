@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ static unsigned char name_of[FILES]; /* 0: not concerned */
 static char names[NAMES][64];
 static int log_file = -1, armed, armed_error, armed_forever;
 static long left, hits;
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
 static void *next(const char *symbol) { return dlsym(RTLD_NEXT, symbol); }
 
@@ -39,11 +41,13 @@ static void put(const void *data, size_t size) {
 
 static void note(char what, unsigned char name, uint64_t place, const void *data, uint64_t size) {
     if (log_file < 0) return;
+    pthread_mutex_lock(&one_at_a_time);
     put(&what, 1);
     put(&name, 1);
     put(&place, 8);
     put(&size, 8);
     put(data, data ? size : 0);
+    pthread_mutex_unlock(&one_at_a_time);
 }
 
 static unsigned char number_of(const char *path) {

@@ -206,7 +206,8 @@ def main() -> int:
         report = reports[name] = explore(name, options.every, options.pairs, options.jobs)
         if options.summary:
             told = {key: value for key, value in report.items() if key not in ("names", "at")}
-            print(name, told, flush=True)
+            sys.stdout.write(f"{name} {told}\n")
+            sys.stdout.flush()
     if not options.summary:
         json.dump(reports, sys.stdout)
     return 1 if any(report["wrong"] for report in reports.values()) else 0

@@ -19,6 +19,7 @@ Durability = Literal["full", "normal"]
 BUSY_MILLISECONDS = 5000
 """How long a statement waits for another process's lock."""
 _CHECKPOINT_PAGES = 4000
+_SYNCHRONOUS: dict[Durability, str] = {"full": "full", "normal": "normal"}
 
 
 class WorkConnection(sqlite3.Connection):
@@ -78,7 +79,7 @@ async def connect(path: Path, durability: Durability) -> Connections:
     try:
         writer, work = await _open(path, WorkConnection)
         opened.append(writer)
-        await _set(writer, f"busy_timeout={BUSY_MILLISECONDS}", f"synchronous={durability}")
+        await _set(writer, f"busy_timeout={BUSY_MILLISECONDS}", f"synchronous={_SYNCHRONOUS[durability]}")
         await _set(writer, "foreign_keys=on", f"wal_autocheckpoint={_CHECKPOINT_PAGES}")
         mode = next(iter(await writer.execute_fetchall("PRAGMA journal_mode=wal")))[0]
         if mode != "wal":
