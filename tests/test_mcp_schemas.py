@@ -16,7 +16,7 @@ from opcode_core.settings import Settings
 CONFIG = STEP["properties"]["config"]  # type: ignore[index] # an object
 BODY = [{"id": "x", "action": "crypto.uuid"}]
 BLOCKS: dict[str, dict[str, Any]] = {
-    "condition": {"expression": "1 == 1", "branches": {"true": BODY}, "default": BODY},
+    "condition": {"expression": "inputs.n == 1", "branches": {"true": BODY}, "default": BODY},
     "loop": {"mode": "for_each", "over": [1], "body": BODY, "max_iter": 1, "concurrency": 1},
     "parallel": {"branches": [BODY], "mode": "all"},
     "wait": {"signal": "s", "timeout": "1s"},
