@@ -83,29 +83,29 @@ class Room:
             await self.quiet()
             yield service
 
-    async def quiet(self) -> float:
-        """Wait until the scheduler sleeps again and whatever it started has ended, waits or is at the gate.
-
-        Returns:
-            For how long it sleeps.
-        """
+    async def quiet(self) -> None:
+        """Wait until the scheduler sleeps again and whatever it started has ended, waits or is at the gate."""
         service = self._service
         assert service is not None
         assert service.upkeep is not None
+        scheduler = service.upkeep.jobs._scheduler
         async with asyncio.timeout(SECONDS):
-            pause = await self.clock.next_alarm(SECONDS)
-            while starting := service.upkeep.jobs._scheduler._starting:
+            while not sleeps(scheduler._wake):
+                assert scheduler._task is not None
+                await asyncio.wait([scheduler._task], timeout=0.001)
+            while starting := scheduler._beginning.tasks:
                 await asyncio.wait(list(starting))
             while len(service._engine.running) > self.at_gate:
                 tasks = [live.task for live in service._engine._live.values() if live.task]
                 await asyncio.wait(tasks, return_when="FIRST_COMPLETED", timeout=0.01)
-        return pause
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass as it does: every alarm rings at its time, and what it means is done before the next."""
         until = self.clock.now() + seconds
         while self.clock.now() < until:
-            self.clock.advance(min(await self.quiet(), until - self.clock.now()))
+            await self.quiet()
+            rings = [alarm.when for _, _, alarm in self.clock._heap if alarm.call is not None]
+            self.clock.advance(min([until, *rings]) - self.clock.now())
             await asyncio.sleep(0)
         await self.quiet()
 
@@ -150,6 +150,11 @@ class Room:
         """Wait until so many `t.wait` have begun."""
         for _ in range(count):
             await asyncio.wait_for(self.arrived.acquire(), SECONDS)
+
+
+def sleeps(event: Any) -> bool:
+    """Whether somebody waits for an event, and in vain so far."""
+    return bool(event._waiters) and not event.is_set()
 
 
 async def due_times(room: Room, service: Service, template: str) -> list[str]:

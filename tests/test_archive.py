@@ -122,7 +122,7 @@ async def test_from_the_first_taken_number_on_they_are_numbered_anew_in_order(
 ) -> None:
     for value in ("one", "two", "three"):
         await define(service, "t", value)
-    for value in ("one", "other", None, None, "five"):
+    for value in ("one", "other", "three", "four", "five"):
         await define(other, "t", value)
     await other._store._database.transaction(  # type: ignore[attr-defined] # a gap, as imports leave them
         lambda connection: connection.execute("DELETE FROM templates WHERE number IN (3, 4)")

@@ -168,7 +168,7 @@ def test_a_disk_that_fails_leaves_nothing(
     def fail(_: int) -> None:
         raise OSError(5, os.strerror(5))
 
-    monkeypatch.setattr(module.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(StoreError, match="cannot be written"):
         back_up(database, tmp_path / "copy.db")
     assert left(tmp_path) == []

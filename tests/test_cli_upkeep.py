@@ -43,12 +43,12 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def opcode(self, *words: str, stdin: str = "", code: int = 0, **more: str) -> Any:
+    def opcode(self, *words: str, stdin: str = "", code: int = 0, db: str = "o.db") -> Any:
         """Run a command; with `--json` its document, else what it wrote (or complained, if it was to fail)."""
         done = subprocess.run(
             [sys.executable, "-m", "opcode_core", *words],
             cwd=self.folder,
-            env=environment(self.folder) | more,
+            env=environment(self.folder) | {"OPCODE_DB_PATH": str(self.folder / db)},
             input=stdin,
             capture_output=True,
             text=True,
@@ -162,18 +162,16 @@ def test_backup(served: Place) -> None:
     with closing(sqlite3.connect(served.folder / "copy.db")) as copy:
         assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     served.opcode("jobs", "run", "nightly")  # the server goes on
-    restored = {"OPCODE_DB_PATH": str(served.folder / "copy.db")}
-    assert served.opcode("jobs", "run", "nightly", "--json", **restored)["status"] == "completed"
+    assert served.opcode("jobs", "run", "nightly", "--json", db="copy.db")["status"] == "completed"
 
 
-def test_export_and_import(place: Place, tmp_path: Path) -> None:
+def test_export_and_import(place: Place) -> None:
     document = place.opcode("export", "write")
     assert "v1 (was here)" in place.opcode("import", "-", stdin=document)
-    elsewhere = {"OPCODE_DB_PATH": str(tmp_path / "other.db")}
     (place.folder / "t.json").write_text(document, encoding="utf-8")
-    told = place.opcode("import", "t.json", "--json", **elsewhere)
+    told = place.opcode("import", "t.json", "--json", db="other.db")
     assert told == {"versions": [{"name": "write", "version": "v1", "stored": "v1", "new": True}]}
-    assert place.opcode("export", **elsewhere) == document
+    assert place.opcode("export", db="other.db") == document
     broken = document.replace("fs.write", "fs.wrote")
     assert (
         "nothing was imported: /templates/0/versions/0/definition/steps/0/action"

@@ -259,7 +259,7 @@ async def test_once_a_day_as_settings_say(tmp_path: Path) -> None:
     async def days(service: Service, count: float) -> set[str]:
         until = room.clock.now() + count * DAY
         while room.clock.now() < until:
-            step = min(await room.clock.next_alarm(SECONDS), until - room.clock.now())
+            step = min(await room.clock.next_alarm(), until - room.clock.now())
             room.clock.advance(step)
             task = retention_of(service)._task
             if task is not None:

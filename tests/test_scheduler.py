@@ -280,6 +280,27 @@ async def test_when_the_store_fails_it_is_asked_again(
         assert await due_times(room, service, "t") == ["2026-03-02T00:05"]
 
 
+@pytest.mark.parametrize("overlap", ["skip", "allow", "queue"])
+async def test_a_claim_of_which_nobody_knows_whether_it_was_stored(
+    room: Room, monkeypatch: pytest.MonkeyPatch, overlap: str
+) -> None:
+    async def claim(self: SqliteJobs, claims: list[Claim], now: int) -> list[bool]:
+        held = await original(self, claims, now)
+        monkeypatch.setattr(SqliteJobs, "claim", original)
+        assert held == [True]
+        raise StoreError("the disk reports an error", {"reason": "io", "outcome": "unknown"})
+
+    original = SqliteJobs.claim
+    async with room.open() as service:
+        await room.define(service, "t", {**EVERY_FIVE, "overlap": overlap})
+        monkeypatch.setattr(SqliteJobs, "claim", claim)
+        await room.pass_time(13 * MINUTE)
+        assert await due_times(room, service, "t") == [
+            f"2026-03-02T00:{minute}" for minute in ("05", "10", "15")
+        ]
+        assert room.began == ["t"] * 3
+
+
 async def test_a_job_that_cannot_start_says_why_and_holds_nobody_up(room: Room) -> None:
     async with room.open() as service:
         check = {"id": "a", "action": "t.note"}

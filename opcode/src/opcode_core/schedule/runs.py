@@ -37,6 +37,11 @@ class Runs:
         if not waiting:
             del self._waiting[job_id]
 
+    def knows(self, run: JobRun) -> bool:
+        """Whether a run has begun here, or waits."""
+        waiting = self._waiting.get(run.job_id, ())
+        return run.workflow_id in self._job_of or run in waiting
+
     def end(self, workflow_id: str) -> str | None:
         """Note that a run is over; give its job, or None when it was no run of a job."""
         job_id = self._job_of.pop(workflow_id, None)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import heapq
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from opcode_core.errors import OpcodeError, StoreError
 from opcode_core.logs import logger
 from opcode_core.moments import Alarm, Clock, to_micros
+from opcode_core.schedule.beginning import Beginning
 from opcode_core.schedule.claiming import Busy, claim_due
 from opcode_core.schedule.jobs import Claim, Job, JobRun, JobStarter, JobStore
 from opcode_core.schedule.runs import Runs
@@ -29,7 +29,6 @@ AGAIN_SECONDS = 15.0
 CLOSE_SECONDS = 10.0
 """How long what is being started may take when it closes."""
 _AT_ONCE = 100
-_BEGINNING = 20
 
 
 class Scheduler:
@@ -52,11 +51,9 @@ class Scheduler:
         self._jobs: dict[str, Job] = {}
         self._heap: list[tuple[int, str]] = []
         self._runs = Runs()
-        self._again: list[JobRun] = []
         self._alarm: Alarm | None = None
         self._wake = asyncio.Event()
-        self._beginning = asyncio.Semaphore(_BEGINNING)
-        self._starting: set[asyncio.Task[None]] = set()
+        self._beginning = Beginning(store, starter, clock, self.ended, self._look_soon)
         self._task: asyncio.Task[None] | None = None
         self._open = False
 
@@ -77,11 +74,7 @@ class Scheduler:
     def begin(self) -> None:
         """Start what is due, from now on."""
         self._open = True
-        for job_id in self._runs.waited_for():
-            job = self._jobs.get(job_id)
-            beside = job is not None and job.overlap == "allow"
-            while (run := self._runs.next(job_id, beside=beside)) is not None:
-                self._do(self._begin_waiting(run))
+        self._begin_what_may()
         self._task = asyncio.get_running_loop().create_task(
             self._work(), name="opcode scheduler", context=contextvars.Context()
         )
@@ -94,7 +87,8 @@ class Scheduler:
             self._alarm.cancel()
             self._alarm = None
         self._wake.set()
-        tasks = [*self._starting, *(() if self._task is None else (self._task,))]
+        self._beginning.close()
+        tasks = [*self._beginning.tasks, *(() if self._task is None else (self._task,))]
         if tasks:
             _, pending = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
             for task in pending:
@@ -147,11 +141,6 @@ class Scheduler:
         if job.next_run is not None and (before is None or before.next_run != job.next_run):
             heapq.heappush(self._heap, (job.next_run, job.id))
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
-        self._starting.add(task)
-        task.add_done_callback(self._starting.discard)
-
     async def _work(self) -> None:
         while True:
             await self._wake.wait()
@@ -166,23 +155,32 @@ class Scheduler:
                     "due jobs wait for the store", extra={"data": {"error": error.message}}
                 )
                 pause = AGAIN_SECONDS
+            except Exception:  # noqa: BLE001 - one fault must not end the schedules of everybody
+                logger.exception("the scheduler stumbled and goes on")
+                pause = AGAIN_SECONDS
             if self._open:
                 self._arm(pause)
 
     def _arm(self, pause: float) -> None:
-        """Have the clock call for the first job, and after a while in any case."""
+        """Have the clock call for the first job, and after a while if there is any."""
         if self._alarm is not None:
             self._alarm.cancel()
+            self._alarm = None
+        if not self._heap and not self._beginning.waits:
+            return
         when = self._clock.now() + pause
         if self._heap and pause == LOOK_SECONDS:
             when = min(when, self._heap[0][0] / 1e6)
         self._alarm = self._clock.alarm(when, self._wake.set)
 
+    def _look_soon(self) -> None:
+        """A run waits for the store: see to it that somebody looks after it."""
+        if self._open and self._alarm is None:
+            self._arm(AGAIN_SECONDS)
+
     async def _round(self) -> None:
         """Take whatever is due, and begin it."""
-        again, self._again = self._again, []
-        for run in again:
-            self._do(self._begin_waiting(run))
+        self._beginning.again()
         now = to_micros(self._clock.now())
         while self._open and (due := self._due(now)):
             busy = [self._runs.busy(job.id) for job in due]
@@ -198,12 +196,8 @@ class Scheduler:
             for claim, holds in zip(claims, held, strict=True):
                 if holds:
                     self._take(claim)
-            for template_name in {
-                claim.job.template_name
-                for claim, holds in zip(claims, held, strict=True)
-                if not holds
-            }:
-                await self.refresh(template_name)
+            if not all(held):
+                await self._adopt(claims, held)
 
     def _due(self, now: int) -> list[Job]:
         """Some of the jobs that are due."""
@@ -224,54 +218,33 @@ class Scheduler:
             logger.info("a due time was left out", extra={"data": _named(job)})
         for run in claim.runs[: claim.starts]:
             self._runs.add(run)
-            self._do(self._begin(job, run))
+            self._beginning.begin(job, run)
         self._runs.wait(job.id, claim.runs[claim.starts :])
         self._next(job.id)  # what it waits for may have ended since that was decided
+
+    async def _adopt(self, claims: Sequence[Claim], held: Sequence[bool]) -> None:
+        """Go by the store where claims do not hold: a job has changed, or an earlier try was stored after all."""
+        for template_name in {
+            claim.job.template_name for claim, holds in zip(claims, held, strict=True) if not holds
+        }:
+            await self.refresh(template_name)
+        for run in (await self._store.load_jobs()).waiting:
+            if not self._runs.knows(run):
+                self._runs.wait(run.job_id, [run])
+        self._begin_what_may()
+
+    def _begin_what_may(self) -> None:
+        """Begin what waits and need not."""
+        for job_id in self._runs.waited_for():
+            job = self._jobs.get(job_id)
+            beside = job is not None and job.overlap == "allow"
+            while (run := self._runs.next(job_id, beside=beside)) is not None:
+                self._beginning.begin_waiting(run)
 
     def _next(self, job_id: str) -> None:
         run = self._runs.next(job_id) if self._open else None
         if run is not None:
-            self._do(self._begin_waiting(run))
-
-    async def _begin_waiting(self, run: JobRun) -> None:
-        try:
-            job = await self._store.job(run.job_id)
-            if job is None:
-                self.ended(run.workflow_id)
-                return
-            await self._store.add_run(run, to_micros(self._clock.now()))
-        except StoreError as error:
-            self._put_off(run, error)
-            return
-        await self._begin(job, run)
-
-    async def _begin(self, job: Job, run: JobRun) -> None:
-        async with self._beginning:
-            try:
-                await self._starter.start_job(job, run)
-            except StoreError as error:
-                self._put_off(run, error)
-            except OpcodeError as error:
-                if not self._open:
-                    return  # the engine is closing: the next one begins it
-                logger.error(
-                    "a job could not start its workflow",
-                    extra={"data": {**_named(job), "error": error.message}},
-                )
-                await self._drop(run, error.message)
-
-    async def _drop(self, run: JobRun, error: str) -> None:
-        try:
-            await self._store.drop_run(run, error)
-        except StoreError as failed:
-            self._put_off(run, failed)
-        else:
-            self.ended(run.workflow_id)
-
-    def _put_off(self, run: JobRun, error: StoreError) -> None:
-        """Try to begin a run again when the store may do better; it is claimed, so it is not lost."""
-        self._again.append(run)
-        logger.error("a run waits for the store", extra={"data": {"error": error.message}})
+            self._beginning.begin_waiting(run)
 
 
 def _claims(
