@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from opcode_core.model.problems import Problem
-from opcode_core.plan.compile import Diagnosis, diagnose
+from opcode_core.plan.compile import diagnose
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import Registry
 from opcode_core.settings import Settings
+from plan_patches import check
 
 REGISTRY: list[Registry] = []
 
 
 @pytest.fixture(scope="module", autouse=True)
 def loaded() -> None:
-    REGISTRY[:] = [load_plugins(Settings(plugins_allow=("steps", "cel", "crypto", "workflow")))]
+    REGISTRY[:] = [
+        load_plugins(Settings(plugins_allow=("steps", "cel", "jq", "expr", "crypto", "workflow")))
+    ]
 
 
 SCALARS = (
@@ -82,9 +83,73 @@ STEP = st.fixed_dictionaries(
         "config": ANYTHING,
     },
 )
+CONFIG_TEXT = st.sampled_from(
+    [
+        "true",
+        "inputs.n > 1",
+        "iter.index",
+        "[1, 2]",
+        ".steps.a",
+        "${{steps.a.output}}",
+        "1s",
+        "x",
+        "",
+    ]
+)
+
+
+def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """A step of another type around other steps."""
+    body = st.lists(inner, max_size=3)
+    configs = {
+        "loop": st.fixed_dictionaries(
+            {"mode": st.sampled_from(["for_each", "while", "until", "x"])},
+            optional={
+                "over": CONFIG_TEXT | ANYTHING,
+                "condition": CONFIG_TEXT,
+                "body": body,
+                "max_iter": st.integers(-1, 3),
+            },
+        ),
+        "condition": st.fixed_dictionaries(
+            {"expression": CONFIG_TEXT | ANYTHING},
+            optional={"branches": st.dictionaries(TEXT, body, max_size=2), "default": body},
+        ),
+        "parallel": st.fixed_dictionaries(
+            {"branches": st.lists(body, max_size=2)}, optional={"mode": CONFIG_TEXT}
+        ),
+        "wait": st.fixed_dictionaries({}, optional={"duration": CONFIG_TEXT, "signal": TEXT}),
+        "reasoning": st.fixed_dictionaries(
+            {"prompt_context": TEXT},
+            optional={
+                "options": st.lists(st.fixed_dictionaries({"id": IDS}) | TEXT, max_size=2),
+                "data_inject": CONFIG_TEXT | ANYTHING,
+                "fallback": IDS,
+                "timeout": CONFIG_TEXT,
+            },
+        ),
+    }
+    return st.sampled_from(sorted(configs)).flatmap(
+        lambda name: st.fixed_dictionaries(
+            {"id": IDS, "type": st.just(name), "config": configs[name]},
+            optional={
+                "depends_on": st.lists(IDS, max_size=2),
+                "on_error": st.just({"strategy": "fallback_step", "fallback_step": "a"}),
+            },
+        )
+    )
+
+
+STEP = st.recursive(STEP, nested, max_leaves=4)
 STRUCTURED: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {"steps": st.lists(STEP, max_size=5)},
-    optional={"inputs": st.dictionaries(IDS, TEXT, max_size=2), "output": TEXT | ANYTHING},
+    optional={
+        "inputs": st.dictionaries(IDS, TEXT, max_size=2),
+        "output": TEXT | ANYTHING,
+        "on_complete": STEP,
+        "on_error": STEP,
+        "timeout": st.sampled_from(["1h", 5]),
+    },
 )
 
 
@@ -101,28 +166,6 @@ def mutated(draw: st.DrawFn) -> Any:
     if keys:
         holder[draw(st.sampled_from(keys))] = draw(ANYTHING)
     return definition
-
-
-def check(diagnosis: Diagnosis, definition: Any) -> None:
-    """What holds of every diagnosis."""
-    assert (diagnosis.plan is None) == bool(diagnosis.errors)
-    for problem in diagnosis.problems:
-        assert problem.message
-        leads_somewhere(problem, definition)
-        json.dumps(problem.to_json(), allow_nan=False)
-
-
-def leads_somewhere(problem: Problem, definition: Any) -> None:
-    """A path leads to a member that is there, unless a missing one is the problem."""
-    if problem.code == "MISSING_FIELD":
-        return
-    value: Any = definition
-    *before, last = problem.path.split("/")
-    for part in [one.replace("~1", "/").replace("~0", "~") for one in before[1:]]:
-        value = value[int(part)] if isinstance(value, list) else value[part]
-    if problem.path:
-        name = last.replace("~1", "/").replace("~0", "~")
-        assert int(name) < len(value) if isinstance(value, list) else name in value
 
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])

@@ -96,7 +96,7 @@ def diagnose(
     else:
         usable_schema = None if inputs_found.refused else input_schema
         plan = _compile(definition, registry, problems, usable_schema)
-    if plan is not None and check_inputs is not None and not trigger_found.refused:
+    if not problems.refused and check_inputs is not None and not trigger_found.refused:
         defaults = definition.get("inputs", {})
         check_params(triggers, defaults, input_schema, check_inputs, trigger_found)
     found = [*problems.all(), *inputs_found.all(), *outputs_found.all(), *trigger_found.all()]
