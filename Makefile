@@ -10,7 +10,7 @@ MEMBERS := opcode $(sort $(wildcard plugins/opcode-*))
 PROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all check check-others lint format demo bench lock dist clean crash-all soak
+.PHONY: help setup test test-all check check-others lint format demo bench docs lock dist clean crash-all soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ crash-all: $(READY) ## kill the server at every point, and 500 times also while 
 
 soak: $(READY) ## ten minutes of random workflows, killed every 5 to 40 seconds
 	@cd tests && ../$(BIN)/python -m crash.soak
+
+docs: $(READY) ## write the reference of the actions from the code
+	@$(BIN)/python docs/generate_actions.py
 
 lock: ## choose the pins anew; needs uv, which reads its index settings from the environment
 	$(EXPORT) --group dev --output-file requirements/dev.lock > /dev/null

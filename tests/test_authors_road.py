@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -139,7 +140,12 @@ def test_the_name_of_a_built_in_is_refused(tmp_path: Path) -> None:
 
 def test_nothing_is_ever_overwritten(tmp_path: Path) -> None:
     target = tmp_path / "opcode-action-mine"
-    for make in (target.mkdir, target.touch, lambda: target.symlink_to(tmp_path / "nowhere")):
+    makers: list[Callable[[], None]] = [
+        target.mkdir,
+        target.touch,
+        lambda: target.symlink_to(tmp_path / "nowhere"),
+    ]
+    for make in makers:
         make()
         done = new("mine", "--into", str(tmp_path))
         assert (done.exit_code, "is there already" in done.stderr) == (1, True)

@@ -20,7 +20,7 @@ def examples(room: Room) -> dict[str, list[Example]]:
         "query": {"page": "2"},
         "auth": {"type": "bearer", "token": "t"},
     }
-    common = [
+    common: list[dict[str, Any]] = [
         full,
         {
             "url": room.http.url("/bytes"),

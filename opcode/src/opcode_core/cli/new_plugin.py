@@ -8,7 +8,7 @@ from pathlib import Path
 
 from opcode_core.cli.new_plugin_files import FILES
 from opcode_core.cli.text import BAD_USAGE, FAILED, plain, print_json, stop
-from opcode_core.plugins.discovery import RESERVED
+from opcode_core.plugins.registry import RESERVED
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _LONGEST = 40

@@ -119,8 +119,10 @@ def _text(schema: Mapping[str, Any]) -> str:
         if keyword in schema:
             raise NotDerivableError(f"its schema has `{keyword}`")
     text = str(SAMPLES["string"])
-    text += "x" * max(0, schema.get("minLength", 0) - len(text))
-    return text[: schema.get("maxLength", len(text))]
+    least: int = schema.get("minLength", 0)
+    text += "x" * max(0, least - len(text))
+    most: int = schema.get("maxLength", len(text))
+    return text[:most]
 
 
 def _number(schema: Mapping[str, Any], wanted: int) -> Any:

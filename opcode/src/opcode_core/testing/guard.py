@@ -70,7 +70,8 @@ class _Watch:
                 sys.addaudithook(self)
                 self._installed = True
             tempfile.gettempdir()  # it tries the folder out when it is first asked
-            self.seen = seen = []
+            seen: list[str] = []
+            self.seen = seen
             bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
             try:
                 yield seen

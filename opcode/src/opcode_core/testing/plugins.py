@@ -7,6 +7,7 @@ from typing import cast
 import pluggy
 
 from opcode_core.plugins import hookspecs
+from opcode_core.plugins.discovery import _HOOKS
 from opcode_core.plugins.registry import Contribution
 
 
@@ -30,9 +31,6 @@ def contribution_of(plugin: object) -> Contribution:
     if not manager.get_hookcallers(plugin):
         raise ValueError(f"{name} has no hook: a function marked with `@hookimpl` of opcode_core")
     staged = Contribution(name)
-    manager.hook.opcode_register_actions(register=staged.actions.append)
-    manager.hook.opcode_register_step_types(register=staged.step_types.append)
-    manager.hook.opcode_register_expression_engines(
-        register=lambda engine, make: staged.engines.append((engine, make))
-    )
+    for hook, registrar in _HOOKS.items():
+        getattr(manager.hook, hook)(register=registrar(staged))
     return staged

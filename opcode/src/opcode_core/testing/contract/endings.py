@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 from opcode_core.testing.attempts import GRACE
 from opcode_core.testing.contract.subject import BreachError, Subject, Trial
@@ -20,7 +21,7 @@ _AWHILE = 0.03
 def promptness(subject: Subject) -> None:
     """It does not keep the event loop busy."""
     for trial in subject.trials(endless=subject.action.kind == "async"):
-        how = {"timeout": _TIMEOUT} if trial.example.endless else {}
+        how: dict[str, Any] = {"timeout": _TIMEOUT} if trial.example.endless else {}
         busy: list[float] = []
         while len(busy) < _TRIES and (not busy or min(busy) > QUICK):
             try:
