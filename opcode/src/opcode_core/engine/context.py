@@ -166,6 +166,9 @@ class RunningStep:
         self._scope = scope
         prefix = f"{self.step_id}.{name}."
         run = self._world.run
+        last = run.state.steps.get(prefix + steps.last[0])
+        if last is not None and last.passed:
+            return last.output  # they run one after the other: when the last has passed, all have
         with run.frame(steps, prefix, self._frame, loop, sources) as frame:
             await self._world.lists.in_sequence(frame)
             return frame.last_output()
@@ -180,7 +183,9 @@ class RunningStep:
         """Do several things at once until one has succeeded."""
         if self.recorded("winner"):
             winner = (self._state.records or {})["winner"]
-            return winner, await works[winner]()
+            result = await works[winner]()
+            self._skip_losers()
+            return winner, result
         group = Race(self._world.waits)
         won: list[tuple[int, T]] = []
 

@@ -98,7 +98,6 @@ class Engine:
             self._callers.watch(workflow_id, watch)
         live = LiveWorkflow(request.plan, WorkflowState(workflow_id), self._runtime(workflow_id))
         live.run.record(events.WORKFLOW_STARTED, None, request.payload(), request.agent_id)
-        self._live[workflow_id] = live
         self._drive(live)
         return live
 
@@ -135,8 +134,9 @@ class Engine:
                 live.wake(step_id)
             for child_id in effect.abandoned:
                 self._family.cancel(child_id)
-            if effect.goes_on and not in_memory:
-                self._live[signal.workflow_id] = live
+            if effect.goes_on and in_memory:
+                live.go_on()
+            elif effect.goes_on:
                 self._drive(live)
             await stored_or_taken_back(self._store, live, self._alarms, in_memory=in_memory)
             return live.state, effect.goes_on
@@ -158,7 +158,6 @@ class Engine:
                     return
                 live.run.record(events.WORKFLOW_RESUMED)
             crashpoints.point("workflow resumed")
-            self._live[workflow_id] = live
             self._drive(live)
 
     async def recover(self) -> None:
@@ -177,6 +176,8 @@ class Engine:
         parent_id, step_id = state.parent
         parent = self._live.get(parent_id)
         if parent is not None:
+            if state.status in FINISHED and parent.state.status == "suspended":
+                parent.run.record(events.WORKFLOW_RESUMED)  # it is being let go just now
             parent.wake(step_id)
         elif state.status in FINISHED and not self.closing:
             self.later(self._resumed(parent_id))
@@ -235,7 +236,6 @@ class Engine:
             raise ConflictError(f"workflow {state.workflow_id} has ended or is ending already")
         live.cancel(signal.payload_of_event())
         if live.task is None:
-            self._live[state.workflow_id] = live
             self._drive(live)
         await asyncio.wait([task for task in (live.task,) if task is not None])
         if live.lost is not None:
@@ -245,6 +245,7 @@ class Engine:
 
     def _drive(self, live: LiveWorkflow) -> None:
         workflow_id = live.state.workflow_id
+        self._live[workflow_id] = live
         self._alarms.clear(workflow_id)
         self._resting.discard(workflow_id)
         live.task = asyncio.get_running_loop().create_task(

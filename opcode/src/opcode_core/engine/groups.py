@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from opcode_core.engine.failures import StepFailedError
+from opcode_core.engine.failures import StepFailedError, is_final
 from opcode_core.engine.waiting import SCOPE, Parked, Scope, Stopped, Waits
 from opcode_core.errors import OpcodeError
 
@@ -116,8 +116,8 @@ class Group:
             self._waits.give()
 
     def fail(self, error: OpcodeError) -> None:
-        """Let the group have failed; the first failure is the one that is told."""
-        if self._error is None:
+        """Let the group have failed; the first failure is told, or the first that nothing may handle."""
+        if self._error is None or (is_final(error) and not is_final(self._error)):
             self._error = error
         if isinstance(error, StepFailedError) and error.cancels:
             self._cancel_others()

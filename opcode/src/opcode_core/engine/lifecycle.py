@@ -72,8 +72,7 @@ class StepLifecycle:
         """
         kind, guard, state = step.type, step.guard, frame.state(step)
         if state is not None and state.status != "pending":
-            passed = state.status in ("completed", "skipped") or state.handled
-            return None if passed else Unfinished(step)
+            return None if state.passed else Unfinished(step)
         self._may_begin()
         if not kind.in_place or (guard is not None and not guard.quick):
             return Unfinished(step)
@@ -118,10 +117,9 @@ class StepLifecycle:
                     await self._settled(frame, step, state)
                 else:
                     await self._go_on(frame, step, state)
-            except Withdrawn:
-                state = frame.state(step)
-                if state is None or state.status not in (*SETTLED, "pending"):
-                    raise  # it was a step around this one that was changed
+            except Withdrawn as withdrawn:
+                if withdrawn.step_id != frame.full_id(step):
+                    raise  # it is a step around this one that was changed
                 unfinished = Unfinished(step)
             else:
                 return
@@ -145,7 +143,7 @@ class StepLifecycle:
             await self._pause(frame.full_id(step), state.retry_at)
             await self._attempts(frame, step, state.attempts + 1, Unfinished(step))
         elif state.waits_for == "timeout":
-            await self._begin(frame, step)
+            await self._attempts(frame, step, 1, Unfinished(step))
         else:
             failure = None
             if not step.type.resumes:
@@ -206,6 +204,8 @@ class StepLifecycle:
     ) -> OpcodeError | None:
         """One attempt; None when it completed the step."""
         async with self._runtime.slot() if step.type.holds_slot else nullcontext():
+            if not started:
+                self._may_begin()
             context = RunningStep(self._world, frame, step, attempt)
             try:
                 if not started and attempt > 1:
@@ -242,7 +242,8 @@ class StepLifecycle:
         owner = frame.owner_of(step.fallback or "")
         spare = owner.steps.steps[step.fallback or ""]
         spare_id = owner.full_id(spare)
-        async with self._fallbacks.setdefault(spare_id, asyncio.Lock()):
+        lock = self._fallbacks.setdefault(spare_id, asyncio.Lock())
+        async with self._world.waits.hold(lock):
             await self.through(owner, Unfinished(spare))
         outcome = self._run.state.steps[spare_id]
         if outcome.status in ("completed", "skipped") or outcome.handled:

@@ -165,7 +165,7 @@ class LiveWorkflow:
         return self.runtime.alarm(self._deadline, self._end_of_time)
 
     def _end_of_time(self) -> None:
-        if self.state.status in FINISHED or self.task is None:
+        if self.state.status in STOPPED or self.task is None:
             return
         self._out_of_time = True
         self.task.cancel()

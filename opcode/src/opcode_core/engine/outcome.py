@@ -95,8 +95,11 @@ class Outcomes:
             self._spare(frame, step, but=step.fallback)
             return
         self._spare(frame, step)
+        cancels = isinstance(failure, StepFailedError) and failure.cancels
         raise StepFailedError(
-            {"step_id": step_id, **error}, final=final, cancels=strategy == "fail_workflow"
+            {"step_id": step_id, **error},
+            final=final,
+            cancels=cancels or strategy == "fail_workflow",
         )
 
     def abandon(self, step_id: str, reason: str) -> None:
@@ -109,8 +112,18 @@ class Outcomes:
     def _spare(self, frame: Frame, step: PlannedStep, but: str | None = None) -> None:
         """Skip the fallbacks that nobody can need any more now that a step has settled."""
         for spare in frame.steps.spares.get(step.id, ()):
-            if spare == but:
+            if spare == but or frame.has_settled(spare):
                 continue
-            over = all(frame.has_settled(other) for other in frame.steps.fallbacks[spare])
-            if over and frame.prefix + spare not in self._run.state.steps:
+            if not any(self._needs(frame, one, spare) for one in frame.steps.fallbacks[spare]):
+                self.abandon(frame.prefix + spare, "not needed")
                 self.skip(frame, frame.steps.steps[spare], "not needed")
+
+    @staticmethod
+    def _needs(frame: Frame, step_id: str, spare: str) -> bool:
+        """Whether a fallback may have to stand in for a step, or for one inside it."""
+        step = frame.steps.steps[step_id]
+        state = frame.state(step)
+        if state is None or state.status not in SETTLED:
+            return True
+        waits = state.status == "failed" and not state.handled and not state.final
+        return waits and step.fallback == spare

@@ -208,6 +208,10 @@ def _skip(run: WorkflowRun, signal: Signal) -> Effect:
             f"step `{step_id}` is {step.status}: only a failed, suspended or interrupted one can be skipped"
         )
     before = state.status
+    if step.status == "failed" and before == "active":
+        raise ConflictError(
+            f"step `{step_id}` is failed, but the workflow is not yet: what runs beside it ends first"
+        )
     run.record(events.SIGNAL_RECEIVED, step_id, signal.payload_of_event(), signal.agent_id)
     abandoned = []
     for one in [*state.nested_in(step_id), step_id]:

@@ -8,8 +8,8 @@ its own will, it stays, or is unwound when the pause is long.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Literal, Protocol
 
@@ -28,7 +28,15 @@ class Stopped(BaseException):
 
 
 class Withdrawn(BaseException):
-    """A signal has changed the state of the step that waits: it is looked at again."""
+    """A signal has changed the state of a step: what waits in it ends, and it is looked at again.
+
+    Args:
+        step_id: The step.
+    """
+
+    def __init__(self, step_id: str) -> None:
+        super().__init__(step_id)
+        self.step_id = step_id
 
 
 class Scope:
@@ -135,6 +143,19 @@ class Waits:
         """One more task can go on by itself."""
         self._busy += 1
 
+    @asynccontextmanager
+    async def hold(self, lock: asyncio.Lock) -> AsyncIterator[None]:
+        """Hold a lock; while another task of the workflow has it, this one cannot go on by itself."""
+        self.give()
+        try:
+            await lock.acquire()
+        finally:
+            self.take()
+        try:
+            yield
+        finally:
+            lock.release()
+
     def give(self) -> None:
         """One task fewer can."""
         self._busy -= 1
@@ -188,7 +209,7 @@ class Waits:
         """Let a step that waits, and what waits inside it, notice that a signal has changed it."""
         for point in self.points:
             if point.step_id == step_id or point.step_id.startswith(step_id + "."):
-                self._end(point, Withdrawn())
+                self._end(point, Withdrawn(step_id))
 
     def stop(self, scope: Scope) -> None:
         """Let a part of the workflow begin nothing new, and wait for nobody."""
@@ -215,5 +236,6 @@ class Waits:
 
     def _look(self) -> None:
         self._check = None
-        if self._busy == 0 and not self._unwinding:
+        cancelled = any(point.future.done() for point in self._points)  # it goes on in a moment
+        if self._busy == 0 and not self._unwinding and not cancelled:
             self._quiet()

@@ -86,6 +86,9 @@ def _workflow_interrupted(state: WorkflowState, event: Event) -> None:
 def _step_started(state: WorkflowState, event: Event) -> None:
     step = state.step(event.step_id or "")
     run(step)
+    state.children.pop(
+        event.step_id or "", None
+    )  # it was cancelled when the workflow was out of time
     step.attempts = 1
     step.started_at = step.attempt_at = event.timestamp
     step.error = None
@@ -101,6 +104,10 @@ def _step_suspended(state: WorkflowState, event: Event) -> None:
 
 def _step_retrying(state: WorkflowState, event: Event) -> None:
     step = state.step(event.step_id or "")
+    run(step)
+    step.due = None
+    for one in [event.step_id or "", *state.nested_in(event.step_id or "")]:
+        state.withdraw_decision(one, event.timestamp)
     step.retry_at = event.timestamp + event.payload["delay_ms"] * 1000
     step.attempts = event.payload["attempt"]
 
@@ -147,6 +154,7 @@ def _step_failed(state: WorkflowState, event: Event) -> None:
     step = state.step(event.step_id or "")
     step.error = event.payload["error"]
     step.final = event.payload.get("final", False)
+    state.withdraw_decision(event.step_id or "", event.timestamp)
     _settle(step, "failed", event)
 
 
@@ -158,6 +166,7 @@ def _step_skipped(state: WorkflowState, event: Event) -> None:
 
 def _step_ignored(state: WorkflowState, event: Event) -> None:
     step = state.step(event.step_id or "")
+    state.withdraw_decision(event.step_id or "", event.timestamp)
     step.error = event.payload["error"]
     step.output = {"ignored": True, "error": step.error}
     step.size = event.size

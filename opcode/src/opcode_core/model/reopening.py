@@ -44,7 +44,7 @@ def signal_received(state: WorkflowState, event: Event) -> None:
     elif kind == "retry":
         _retry(state, event.step_id, payload.get("params"), event.timestamp)
     elif kind == "skip" and event.step_id is not None:
-        _reopen(state, event.step_id)
+        _reopen(state, event.step_id, event.timestamp)
 
 
 def _retry(
@@ -54,11 +54,13 @@ def _retry(
         forget(state, step_id, when)
         state.steps[step_id] = type(state.steps[step_id])()  # it begins its life anew
         state.steps[step_id].replacement = params
-    _reopen(state, step_id or "")
+    _reopen(state, step_id or "", when)
     state.allowance_from, state.suspended_micros, state.timed_out = when, 0, False
+    if state.suspended_at is not None:
+        state.suspended_at = when  # what it was suspended before counts no more
 
 
-def _reopen(state: WorkflowState, step_id: str) -> None:
+def _reopen(state: WorkflowState, step_id: str, when: int) -> None:
     """Let the workflow, and the steps around one, go on after a failure; hooks that ran for it may run again."""
     for outer in state.around(step_id):
         step = state.steps[outer]
@@ -67,9 +69,11 @@ def _reopen(state: WorkflowState, step_id: str) -> None:
             step.ended_at = None
             run(step)
     if state.status == "failed":
+        state.suspended_micros += when - (state.completed_at or when)  # its time stood still
         state.status = "active"
         state.error = None
         state.completed_at = None
     for hook in state.hooks:
-        for step_id_of_hook in [hook, *state.nested_in(hook)]:
-            state.steps.pop(step_id_of_hook, None)
+        if hook in state.steps:
+            forget(state, hook, when)
+            del state.steps[hook]
