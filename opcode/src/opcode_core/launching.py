@@ -47,7 +47,7 @@ class Launcher:
             agent_id=request.agent_id,
             inputs=inputs,
             working_directory=request.working_directory or self._working_directory,
-            idempotency_key=request.idempotency_key,
+            idempotency_key=request.key,
         )
 
     async def prepare_child(self, request: ChildRequest) -> StartRequest:

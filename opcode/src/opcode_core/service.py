@@ -25,6 +25,7 @@ from opcode_core.model.state import WorkflowState
 from opcode_core.moments import Clock, to_micros
 from opcode_core.plugins.registry import Registry
 from opcode_core.queries import run_query
+from opcode_core.repeats import defined_before, signalled_before
 from opcode_core.store.protocol import NewTemplate, Store
 from opcode_core.templates import name_problems, step_ids, summary
 from opcode_core.upkeep import Upkeep
@@ -102,9 +103,11 @@ class Service:
             created_at=to_micros(self._clock.now()),
             jobs=() if self.upkeep is None else await self.upkeep.jobs.planned(request.triggers),
         )
-        version = await self._templates.add(template, diagnosis.plan)
-        if self.upkeep is not None:
-            await self.upkeep.jobs.changed(request.name)
+        version = await defined_before(self._store, request)
+        if version is None:
+            version = await self._templates.add(template, diagnosis.plan)
+            if self.upkeep is not None:
+                await self.upkeep.jobs.changed(request.name)
         answer: dict[str, Any] = {"name": request.name, "version": version}
         if warnings:
             answer["warnings"] = warnings
@@ -172,8 +175,13 @@ class Service:
         unknown = [name for name in request.include if name != "events"]
         if unknown:
             raise ValidationError(f'include has {unknown[0]!r}: only "events" can be included')
-        await self._engine.wait(request.workflow_id, request.wait_ms / 1000)
-        live = self._engine.find(request.workflow_id)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + request.wait_ms / 1000
+        while True:
+            await self._engine.wait(request.workflow_id, until - loop.time())
+            live = self._engine.find(request.workflow_id)
+            if live is None or live.stopped or loop.time() >= until:
+                break  # else it goes on just now
         if live is not None:
             state = live.state
             answer = await self._answer(live, await self._template_of(state))
@@ -209,8 +217,12 @@ class Service:
             step_id=request.step_id,
             agent_id=request.agent_id,
             reasoning=request.reasoning,
+            call=None if request.call is None else request.call.key,
         )
-        state, goes_on = await self._engine.signal(signal)
+        if await signalled_before(self._store, request):
+            state, goes_on = await self._engine.load(request.workflow_id), True
+        else:
+            state, goes_on = await self._engine.signal(signal)
         answer: dict[str, Any] = {
             "ok": True,
             "workflow_id": request.workflow_id,
@@ -251,18 +263,18 @@ class Service:
 
     def _reserve(self, request: RunRequest, live: LiveWorkflow) -> None:
         """Let nobody start another run under the same key while this one is not stored."""
-        if request.idempotency_key is None or live.task is None:
+        if request.key is None or live.task is None:
             return
-        key = (request.agent_id, request.idempotency_key)
+        key = (request.agent_id, request.key)
         self._keys[key] = live.state.workflow_id
         live.task.add_done_callback(lambda _: self._keys.pop(key, None))
 
     async def _earlier(self, request: RunRequest) -> str | None:
         """The workflow the agent started under the same key; nothing is awaited after the last look."""
-        if request.idempotency_key is None:
+        if request.key is None or request.first:
             return None
-        stored = await self._store.find_by_key(request.agent_id, request.idempotency_key)
-        return stored or self._keys.get((request.agent_id, request.idempotency_key))
+        stored = await self._store.find_by_key(request.agent_id, request.key)
+        return stored or self._keys.get((request.agent_id, request.key))
 
     async def _answer(self, live: LiveWorkflow, template: TemplateVersion) -> dict[str, Any]:
         """What a workflow in memory, or one that just was, looks like, once that is stored."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from opcode_core.errors import StoreError
 from opcode_core.jsonio import read_json
-from opcode_core.relay.connection import PROTOCOL, ForeignPeerError, connect, greeting
+from opcode_core.relay.connection import PROTOCOL, UnfitEngineError, connect, greeting
 from opcode_core.relay.lock import lock_path, take_lock
 from opcode_core.settings import Settings
 
@@ -187,7 +187,7 @@ def perform(settings: Settings, verb: str, **arguments: Any) -> dict[str, Any]:
             return asyncio.run(_perform_here(settings, lock, verb, arguments))
         try:
             connection = connect(database)
-        except ForeignPeerError as error:
+        except UnfitEngineError as error:
             raise StoreError(str(error), {"reason": "busy"}) from None
         if connection is not None:
             with EngineClient(connection) as engine:

@@ -18,6 +18,7 @@ class Signal:
         step_id: The step it is for, by its full id; None for none, or the only one it can be for.
         agent_id: Who sends it; None if nobody said.
         reasoning: Why.
+        call: What the call is known by that sent it, when it may come again; None otherwise.
     """
 
     workflow_id: str
@@ -26,10 +27,12 @@ class Signal:
     step_id: str | None = None
     agent_id: str | None = None
     reasoning: str | None = None
+    call: str | None = None
 
     def payload_of_event(self) -> dict[str, Any]:
         """What the event says that it was received."""
-        told: dict[str, Any] = {"signal_type": self.kind, "payload": self.payload}
+        told: dict[str, Any] = {} if self.call is None else {"call": self.call}
+        told |= {"signal_type": self.kind, "payload": self.payload}
         if self.agent_id is not None:
             told["agent_id"] = self.agent_id
         if self.reasoning is not None:

@@ -13,12 +13,12 @@ from opcode_core.errors import OpcodeError
 from opcode_core.jsonio import parse_json
 from opcode_core.local import binding
 from opcode_core.logs import logger
+from opcode_core.mcp.lines import MAX_LINE
 from opcode_core.relay.connection import PROTOCOL, peer_user
 
-MAX_LINE = 16 << 20
-"""How long a line may be, in bytes."""
 _GREETING_SECONDS = 10.0
 _MOST_NAME = 64
+_NUMBER = 64  # what a relay puts before a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ async def listening(database: str, hosts: dict[str, Receive]) -> AsyncIterator[L
     """
     bound, path = await asyncio.to_thread(binding.bind, database)
     listener = Listener(database, path, hosts)
-    server = await asyncio.start_unix_server(listener.let_in, sock=bound, limit=MAX_LINE)
+    server = await asyncio.start_unix_server(listener.let_in, sock=bound, limit=MAX_LINE + _NUMBER)
     try:
         yield listener
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from mcp import types
@@ -13,16 +14,49 @@ from pydantic import ValidationError as ShapeError
 from opcode_core.errors import OpcodeError
 from opcode_core.jsonio import MAX_DEPTH, parse_json
 from opcode_core.logs import logger
+from opcode_core.model.requests import Call
+from opcode_core.relay.handover import read_number
 
 _ENVELOPE_DEPTH = 4
 """How deep arguments stand in a message."""
 
 
-def read_message(line: bytes) -> SessionMessage | None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What comes with a request and is no part of the message.
+
+    Attributes:
+        refusal: Why its arguments cannot be taken; None if they can.
+        call: What to know it by when it comes again; None if it cannot.
+    """
+
+    refusal: OpcodeError | None
+    call: Call | None
+
+
+def read_numbered(line: bytes, instance: str) -> tuple[bytes, Call | None]:
+    """A relay's line without its number, and what to know a call by when it comes again.
+
+    Args:
+        line: The line.
+        instance: The conversation.
+
+    Raises:
+        ValueError: It has no number.
+    """
+    number, since, rest = read_number(line)
+    return rest, Call(f"{instance}:{number}", since)
+
+
+def read_message(line: bytes, call: Call | None = None) -> SessionMessage | None:
     """Read one line.
 
     A call whose arguments cannot be taken as they are (NaN, a key twice, half a surrogate pair, an integer beyond 64
     bits, too deep) is passed on with the refusal beside it, so that it is answered like any other refused call.
+
+    Args:
+        line: The line.
+        call: What to know it by when it comes again, if it is a call; None if it cannot.
 
     Returns:
         The message; None for what is no JSON-RPC, which is logged and passed over.
@@ -43,11 +77,12 @@ def read_message(line: bytes) -> SessionMessage | None:
         )
         return None
     if refusal is None:
-        return SessionMessage(message)
+        asked = None if call is None else ServerMessageMetadata(request_context=Asked(None, call))
+        return SessionMessage(message, asked)
     if not isinstance(message, types.JSONRPCRequest) or message.method != "tools/call":
         logger.warning("a message was passed over", extra={"data": {"reason": refusal.message}})
         return None
-    return SessionMessage(message, ServerMessageMetadata(request_context=refusal))
+    return SessionMessage(message, ServerMessageMetadata(request_context=Asked(refusal, call)))
 
 
 def _read_loosely(line: bytes) -> Any:

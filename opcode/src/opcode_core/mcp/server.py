@@ -7,8 +7,8 @@ from typing import Any, Literal
 from mcp import types
 from mcp.server.lowlevel import Server
 
-from opcode_core.errors import OpcodeError
 from opcode_core.jsonio import write_json
+from opcode_core.mcp.messages import Asked
 from opcode_core.mcp.schemas import TOOLS
 from opcode_core.mcp.tools import ToolCalls
 
@@ -21,6 +21,7 @@ INSTRUCTIONS = (
     "are, with their parameters."
 )
 
+_PLAIN = Asked(None, None)
 _NO_DOTS = ("claude-ai", "claude desktop", "copilot", "codex", "openai", "intellij", "jetbrains")
 """Parts of the names of clients that are known to refuse tool names with a dot."""
 
@@ -39,10 +40,9 @@ def build_server(calls: ToolCalls, version: str, names: NameStyle) -> Server[Any
         return types.ListToolsResult(tools=_UNDERSCORED if underscored else _DOTTED)
 
     async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
-        unread = context.request if isinstance(context.request, OpcodeError) else None
-        body, refused = await calls.call(
-            params.name, params.arguments if unread is None else unread
-        )
+        asked = context.request if isinstance(context.request, Asked) else _PLAIN
+        given = params.arguments if asked.refusal is None else asked.refusal
+        body, refused = await calls.call(params.name, given, asked.call)
         text = types.TextContent(type="text", text=write_json(body).decode("utf-8"))
         return types.CallToolResult(content=[text], structured_content=body, is_error=refused)
 

@@ -11,6 +11,7 @@ from opcode_core.logs import logger
 from opcode_core.mcp.arguments import Schema, read_arguments
 from opcode_core.mcp.schemas import TOOLS, Tool
 from opcode_core.model.requests import (
+    Call,
     DefineRequest,
     QueryRequest,
     RunRequest,
@@ -66,12 +67,15 @@ class ToolCalls:
         self._folder = folder
         self._params_schema = lru_cache(maxsize=512)(verbs.params_schema)
 
-    async def call(self, name: str, given: Any) -> tuple[dict[str, Any], bool]:
+    async def call(
+        self, name: str, given: Any, call: Call | None = None
+    ) -> tuple[dict[str, Any], bool]:
         """Answer one call.
 
         Args:
             name: The tool's name, with a dot or an underscore.
             given: The arguments as they came; or the error that kept them from being read.
+            call: What to know it by when it comes again; None if it cannot.
 
         Returns:
             The answer and False, or the error object and True.
@@ -81,7 +85,7 @@ class ToolCalls:
         try:
             tool = _find(name)
             arguments = read_arguments(given, tool.arguments, self._params_schema)
-            return await self._verb(tool, arguments), False
+            return await self._verb(tool, arguments, call), False
         except OpcodeError as error:
             return error.to_json(), True
         except Exception:  # noqa: BLE001 - whatever it is, its text is for the log only
@@ -91,17 +95,19 @@ class ToolCalls:
                 "message": "the server failed on this call: its log says why",
             }, True
 
-    def _verb(self, tool: Tool, arguments: dict[str, Any]) -> Awaitable[dict[str, Any]]:
+    def _verb(
+        self, tool: Tool, arguments: dict[str, Any], call: Call | None
+    ) -> Awaitable[dict[str, Any]]:
         verbs = self._verbs
         calls: Mapping[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
-            "opcode.define": lambda given: verbs.define(DefineRequest(**given)),
+            "opcode.define": lambda given: verbs.define(DefineRequest(**given, call=call)),
             "opcode.run": lambda given: verbs.run(
-                RunRequest(**given, working_directory=self._folder)
+                RunRequest(**given, working_directory=self._folder, call=call)
             ),
             "opcode.status": lambda given: verbs.status(
                 StatusRequest(**{**given, "include": tuple(given.get("include", ()))})
             ),
-            "opcode.signal": lambda given: verbs.signal(SignalRequest(**given)),
+            "opcode.signal": lambda given: verbs.signal(SignalRequest(**given, call=call)),
             "opcode.query": lambda given: verbs.query(QueryRequest(**given)),
         }
         return calls[tool.name](arguments)

@@ -7,6 +7,19 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """What to know a call by that may come again, because who asked outlives the process that was asked.
+
+    Attributes:
+        key: The same each time, and no other call's.
+        since: When it came first, in seconds since 1970; None for the first time.
+    """
+
+    key: str
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DefineRequest:
     """A definition to be checked and stored; see `Service.define`."""
 
@@ -18,6 +31,7 @@ class DefineRequest:
     output_schema: Any = None
     triggers: Any = None
     dry_run: bool = False
+    call: Call | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +46,19 @@ class RunRequest:
     idempotency_key: str | None = None
     dry_run: bool = False
     working_directory: str | None = None
+    call: Call | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The name under which this run is started once only: the agent's own, or the call's."""
+        if self.idempotency_key is not None or self.call is None:
+            return self.idempotency_key
+        return self.call.key
+
+    @property
+    def first(self) -> bool:
+        """Whether nothing can have been started under that name."""
+        return self.idempotency_key is None and self.call is not None and self.call.since is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +81,7 @@ class SignalRequest:
     agent_id: str | None = None
     reasoning: str | None = None
     wait_ms: int = 10000
+    call: Call | None = None
 
 
 @dataclass(frozen=True, slots=True)

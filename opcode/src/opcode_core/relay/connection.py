@@ -17,8 +17,8 @@ _LOCAL_PEERCRED = 1
 _SOL_LOCAL = 0
 
 
-class ForeignPeerError(Exception):
-    """The other end of the socket belongs to another user."""
+class UnfitEngineError(Exception):
+    """Who listens there cannot be our engine: another user's process, or another version."""
 
 
 def connect(database: str) -> socket.socket | None:
@@ -31,7 +31,7 @@ def connect(database: str) -> socket.socket | None:
         The connection; None when nobody listens (yet, or any more).
 
     Raises:
-        ForeignPeerError: Somebody else's process listens there.
+        UnfitEngineError: Somebody else's process listens there.
     """
     path = place.find(database, lock_path(database))
     if path is None:
@@ -45,7 +45,7 @@ def connect(database: str) -> socket.socket | None:
         return None
     if peer is not None and peer != os.geteuid():
         connection.close()
-        raise ForeignPeerError(f"a process of another user (uid {peer}) listens on {path!r}")
+        raise UnfitEngineError(f"a process of another user (uid {peer}) listens on {path!r}")
     return connection
 
 
