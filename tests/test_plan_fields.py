@@ -129,11 +129,11 @@ def test_what_happens_to_an_interrupted_step_is_one_of_three(registry: Registry)
     )
 
 
-def test_triggers_are_kept_with_a_warning(registry: Registry) -> None:
+def test_triggers_go_with_a_definition(registry: Registry) -> None:
     daily = {"cron": [{"expression": "@daily"}]}
     diagnosis = diagnose({"steps": [the_step()]}, registry, triggers=daily)
     assert diagnosis.plan is not None
-    assert [(one.argument, one.path) for one in diagnosis.warnings] == [("triggers", "/cron")]
+    assert diagnosis.problems == []
 
 
 @pytest.mark.parametrize("value", [None, True, 3, "a", ["a"]])

@@ -80,6 +80,7 @@ class Jobs:
         self.begin = self._scheduler.begin
         self.ended = self._scheduler.ended
         self.changed = self._scheduler.refresh
+        self.stop = self._scheduler.stop
         self.close = self._scheduler.close
 
     async def planned(self, triggers: Mapping[str, Any] | None) -> tuple[NewJob, ...]:

@@ -64,8 +64,9 @@ async def open_service(
         try:
             yield service
         finally:
-            await upkeep.close()
+            upkeep.stop()
             await engine.close()
+            await upkeep.close()
             service.close()
     finally:
         await store.close()

@@ -29,7 +29,11 @@ class Upkeep:
         if retention_seconds is not None:
             self.retention.begin(retention_seconds)
 
-    async def close(self) -> None:
+    def stop(self) -> None:
         """Begin nothing any more."""
+        self.jobs.stop()
+
+    async def close(self) -> None:
+        """Wait until what was begun is done, or left to the next engine."""
         await self.retention.close()
         await self.jobs.close()

@@ -80,14 +80,18 @@ class Scheduler:
         )
         self._wake.set()
 
-    async def close(self) -> None:
-        """Start nothing any more; what is being started is stored first."""
+    def stop(self) -> None:
+        """Start nothing any more: what is due from now on is the next engine's."""
         self._open = False
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
         self._wake.set()
         self._beginning.close()
+
+    async def close(self) -> None:
+        """Stop, and wait until what is being started is stored."""
+        self.stop()
         tasks = [*self._beginning.tasks, *(() if self._task is None else (self._task,))]
         if tasks:
             _, pending = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
