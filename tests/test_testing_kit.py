@@ -26,14 +26,17 @@ from opcode_core import (
     action,
     hookimpl,
 )
+from opcode_core.engine.action_context import RunningAction
 from opcode_core.testing import (
     ActionRunner,
     FakeClock,
+    RecordedContext,
     RecordedHttp,
     Reply,
     open_workbench,
     run_definition,
 )
+from opcode_core.testing.context import Shelf
 from opcode_core.testing.guard import ForbiddenEffectError, no_effects
 from opcode_core.testing.stage import StuckError
 from pydantic import Field
@@ -198,6 +201,13 @@ def test_the_fixtures_are_there(
     assert ran.status == "completed"
     assert opcode_clock.now() == opcode_clock.now()
     assert opcode_http.url("/x").startswith("http://127.0.0.1:")
+
+
+def test_what_an_action_is_lent_is_what_the_engine_lends(tmp_path: Path) -> None:
+    lent: ActionContext = RecordedContext(str(tmp_path), Shelf())
+    promised = {name for name in dir(ActionContext) if not name.startswith("_")}
+    assert promised <= set(dir(lent))
+    assert promised <= set(dir(RunningAction))
 
 
 # -------- Definitions
