@@ -92,6 +92,11 @@ class StepState:
             }
         return self._view
 
+    @property
+    def passed(self) -> bool:
+        """Whether it has settled and what comes after it may go on."""
+        return self.status in ("completed", "skipped") or self.handled
+
     def changed(self) -> None:
         """Forget the view; called by the fold only."""
         self._view = None
