@@ -66,6 +66,8 @@ def order_steps(
         check_dependencies(step, by_id, problems)
         _check_fallback(step, by_id, outer, problems)
     fallbacks: dict[str, tuple[str, ...]] = {}
+    if in_sequence and not any(step.waits_for_others for step in by_id.values()):
+        return _one_after_the_other(by_id)
     for step in by_id.values():
         for target in step.fallbacks_among(by_id):
             fallbacks[target] = (*fallbacks.get(target, ()), step.id)
@@ -98,6 +100,18 @@ def order_steps(
     levels = every_level if not fallbacks else levels_of(walked)
     one_by_one = tuple(chain.from_iterable(every_level))
     return Order(levels, fallbacks, last, ancestry, in_sequence, walked, one_by_one)
+
+
+def _one_after_the_other(by_id: Mapping[str, RawStep]) -> Order:
+    """The order of nested steps that say nothing about it themselves: by far the most."""
+    ids = tuple(by_id)
+    ancestry = Ancestry(
+        {one: number for number, one in enumerate(ids)},
+        {one: (1 << number) - 1 for number, one in enumerate(ids)},
+    )
+    waits = {one: list(ids[max(0, number - 1) : number]) for number, one in enumerate(ids)}
+    levels = [[one] for one in ids]
+    return Order(levels, {}, ids[-1:], ancestry, in_sequence=True, waits=waits, one_by_one=ids)
 
 
 def _place_of(cycle: Sequence[RawStep]) -> str:

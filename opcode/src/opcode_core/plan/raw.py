@@ -43,6 +43,11 @@ class RawStep:
             return handler.get("fallback_step")
         return None
 
+    @property
+    def waits_for_others(self) -> bool:
+        """Whether it says anything about an order: dependencies, or steps that stand in for it."""
+        return bool(self.depends_on or self.outward or "on_error" in self.good)
+
     def fallbacks_among(self, ids: Container[str]) -> list[str]:
         """The steps of its list that stand in for it, or for one nested in it."""
         own = () if self.fallback is None else (self.fallback,)

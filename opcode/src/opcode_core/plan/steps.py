@@ -68,9 +68,7 @@ class StepCompiler:
             raw_steps,
             order,
             outputs,
-            lambda step: replace(
-                around, steps=SettledBefore(step, ids, order, outputs), outer_ids=(ids,)
-            ),
+            lambda step: around.seeing(SettledBefore(step, ids, order, outputs)),
         )
 
     def nested(self, value: Any, at: str, around: Place, *, in_loop: bool) -> StepList | None:
@@ -109,8 +107,8 @@ class StepCompiler:
             raw_steps,
             order,
             outputs,
-            lambda step: replace(
-                place, steps=Nested(SettledBefore(step, ids, order, outputs), around.steps)
+            lambda step: place.seeing(
+                Nested(SettledBefore(step, ids, order, outputs), around.steps)
             ),
         )
 

@@ -139,6 +139,21 @@ class Place:
     input_shape: Shape | None = None
     handled: bool = False
 
+    def seeing(self, steps: SettledSteps) -> Place:
+        """The same place, but for the steps it can see: written out, because each step of a definition has one."""
+        return Place(
+            steps,
+            self.namespaces,
+            self.inputs,
+            self.loops,
+            self.depth,
+            self.outer_ids,
+            self.workflow,
+            self.secrets,
+            self.input_shape,
+            self.handled,
+        )
+
     def check(self, path: ReadPath, spot: Spot, problems: Problems) -> bool:
         """Check one path that is read; report what is wrong and say whether nothing is."""
         namespace = str(path[0])
