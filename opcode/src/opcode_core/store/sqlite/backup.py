@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from opcode_core.errors import ConflictError, NotFoundError, StoreError
+from opcode_core.store.sqlite.condition import read_only
 from opcode_core.store.sqlite.faults import store_error
 
 _TABLES = ("workflows", "events", "templates", "jobs")
@@ -59,7 +59,10 @@ def back_up(database: Path, target: Path) -> dict[str, Any]:
 
 
 def _copy(database: Path, partial: Path) -> dict[str, int]:
-    with _open(database, "ro") as source, _open(partial, "rw") as copy:
+    with (
+        contextlib.closing(read_only(database)) as source,
+        contextlib.closing(sqlite3.connect(partial)) as copy,
+    ):
         source.backup(copy)  # one read transaction: a moment's state, and nobody waits for it
         copy.execute("PRAGMA journal_mode=delete")  # one file, nothing beside it
         (verdict,) = copy.execute("PRAGMA quick_check(1)").fetchone()
@@ -84,12 +87,3 @@ def _put(partial: Path, target: Path) -> int:
     finally:
         os.close(folder)
     return size
-
-
-@contextlib.contextmanager
-def _open(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=5.0)
-    try:
-        yield connection
-    finally:
-        connection.close()
