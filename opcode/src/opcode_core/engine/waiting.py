@@ -145,13 +145,19 @@ class Waits:
 
     @asynccontextmanager
     async def hold(self, lock: asyncio.Lock) -> AsyncIterator[None]:
-        """Hold a lock; while another task of the workflow has it, this one cannot go on by itself."""
+        """Hold a lock; while another task of the workflow has it, this one cannot go on by itself.
+
+        Raises:
+            Parked: The workflow is unwound.
+        """
         self.give()
         try:
             await lock.acquire()
         finally:
             self.take()
         try:
+            if self._unwinding:
+                raise Parked
             yield
         finally:
             lock.release()
