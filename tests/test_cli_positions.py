@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -17,7 +18,18 @@ from opcode_core.cli.positions import (
     line_and_column,
     nearest_position,
 )
+from opcode_core.errors import OpcodeError, ValidationError
 from opcode_core.model.problems import pointer
+from opcode_core.model.requests import DefineRequest
+from opcode_core.opening import open_service
+from opcode_core.settings import Settings
+from rich.cells import cell_len
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
 
 SCALARS = (
     st.none()
@@ -158,3 +170,77 @@ def test_a_person_sees_each_line_with_a_mark_under_the_place(definition: Path) -
     assert "hint: did you mean `steps`?" in lines[head + 3]
     assert "\x1b" not in done.stdout
     assert lines[-1].endswith("12 errors")
+
+
+def test_the_mark_stands_under_its_place_behind_wide_and_hidden_characters(tmp_path: Path) -> None:
+    path = tmp_path / "wide.json"
+    message = "\U0001f600\u6f22\u202e ${{stpes.a}}"
+    step = {"id": "a", "action": "workflow.log", "params": {"message": message}}
+    path.write_text(json.dumps({"steps": [step]}, ensure_ascii=False), encoding="utf-8")
+    source, mark = validate(path).stdout.splitlines()[1:3]
+    assert "\u202e" not in source
+    before = source[: source.index("stpes")]
+    assert len(mark.removesuffix("^")) == cell_len(before)
+
+
+@pytest.mark.anyio
+async def test_define_and_validate_say_the_same(definition: Path, tmp_path: Path) -> None:
+    shown = json.loads(validate(definition, "--json").stdout)["issues"]
+    for issue in shown:
+        del issue["line"], issue["column"]
+    async with open_service(Settings(db_path=tmp_path / "o.db")) as service:
+        request = DefineRequest("t", json.loads(TWELVE), "agent", dry_run=True)
+        with pytest.raises(ValidationError) as refused:
+            await service.define(request)
+    assert refused.value.details is not None
+    assert refused.value.details["issues"] == shown
+
+
+def nested(depth: int) -> Any:
+    value: Any = None
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+HOSTILE: list[Any] = [
+    "\ud800",
+    2**64,
+    float("nan"),
+    nested(5000),
+    "${{" * 1000,
+    "${{ " + "(" * 5000 + " }}",
+    "${{ inputs" + ".a" * 5000 + " }}",
+    "${{inputs" + "[0]" * 100_000 + "}}",
+    "${{ inputs.n == " + "9" * 5000 + " }}",
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+async def test_hostile_definitions_are_diagnosed_and_the_server_goes_on(
+    value: Any, tmp_path: Path
+) -> None:
+    good = {"id": "a", "action": "crypto.hash", "params": {"data": 1}}
+    definitions = [
+        {"steps": [{**good, "params": {"data": value}}]},
+        {"steps": [{**good, "condition": value}]},
+        {"steps": [good], "output": {"x": value}},
+        {
+            "steps": [
+                {
+                    "id": "l",
+                    "type": "loop",
+                    "config": {"mode": "for_each", "over": value, "body": [good]},
+                }
+            ]
+        },
+    ]
+    async with open_service(Settings(db_path=tmp_path / "o.db")) as service:
+        for definition in definitions:
+            request = DefineRequest("t", definition, "agent", dry_run=True)
+            with contextlib.suppress(OpcodeError):
+                await service.define(request)
+        assert (await service.define(DefineRequest("t", {"steps": [good]}, "agent")))[
+            "version"
+        ] == "v1"

@@ -23,7 +23,7 @@ def validate_file(name: str, *, as_json: bool) -> None:
         print_json(
             {
                 "valid": diagnosis.plan is not None,
-                "issues": [_as_json(file, one) for one in diagnosis.problems],
+                "issues": [problem_json(file, one) for one in diagnosis.problems],
             }
         )
     else:
@@ -35,6 +35,7 @@ def validate_file(name: str, *, as_json: bool) -> None:
 
 def show_problems(file: DefinitionFile, problems: list[Problem], *, stderr: bool = False) -> None:
     """Show problems to a person, each with its line and a mark under the place."""
+    from rich.cells import cell_len
     from rich.text import Text
 
     screen = console(stderr=stderr)
@@ -59,7 +60,10 @@ def show_problems(file: DefinitionFile, problems: list[Problem], *, stderr: bool
         source, column = _window(file.line(position.line), position.column, width)
         number = f"{position.line:5} | "
         screen.print(Text.assemble((number, "dim"), plain(source)))
-        screen.print(Text.assemble((" " * 5 + " | ", "dim"), " " * (column - 1), ("^", colour)))
+        before = " " * cell_len(
+            plain(source[: column - 1])
+        )  # some characters take two cells, or are spelt out
+        screen.print(Text.assemble((" " * 5 + " | ", "dim"), before, ("^", colour)))
         if problem.hint:
             screen.print(Text.assemble(" " * 8, ("hint: ", "cyan"), plain(problem.hint)))
 
@@ -92,6 +96,7 @@ def _summary(file: DefinitionFile, problems: list[Problem]) -> None:
         )
 
 
-def _as_json(file: DefinitionFile, problem: Problem) -> dict[str, Any]:
+def problem_json(file: DefinitionFile, problem: Problem) -> dict[str, Any]:
+    """A problem with the line and column it stands on, for machines."""
     position = file.position(problem)
     return {**problem.to_json(), "line": position.line, "column": position.column}
