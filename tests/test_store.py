@@ -77,7 +77,9 @@ async def test_a_transaction_is_whole_or_not_at_all(tmp_path: Path) -> None:
     database = await open_database(tmp_path / "x.db", "normal")
 
     def half(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT INTO events VALUES ('w', 1, 'x', NULL, NULL, NULL, 1, NULL)")
+        connection.execute(
+            "INSERT INTO events VALUES ('w', 1, 'x', NULL, NULL, NULL, 1, NULL, NULL)"
+        )
         raise KeyError("in the middle")
 
     with pytest.raises(KeyError):
@@ -92,7 +94,8 @@ async def test_callers_that_are_cancelled_leave_no_transaction_open(tmp_path: Pa
     def insert(number: int) -> None:
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "INSERT INTO events VALUES ('w', ?, 'x', NULL, NULL, NULL, 1, NULL)", (number,)
+                "INSERT INTO events VALUES ('w', ?, 'x', NULL, NULL, NULL, 1, NULL, NULL)",
+                (number,),
             )
 
         task = asyncio.ensure_future(database.transaction(work))

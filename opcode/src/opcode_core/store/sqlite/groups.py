@@ -11,7 +11,9 @@ from opcode_core.model import events
 from opcode_core.model.decisions import Decision
 from opcode_core.model.events import Event
 from opcode_core.model.state import WorkflowState
+from opcode_core.store.sqlite.blobs import LARGE, name_blobs, take_apart
 from opcode_core.store.sqlite.views import (
+    EVENT_COLUMN_NAMES,
     UPSERT_DECISION,
     UPSERT_WORKFLOW,
     checksum,
@@ -41,7 +43,7 @@ class Group:
         waiting: Who waits until they are stored.
     """
 
-    __slots__ = ("_changed", "_decisions", "_views", "begun", "rows", "waiting")
+    __slots__ = ("_changed", "_decisions", "_large", "_views", "begun", "rows", "waiting")
 
     def __init__(self) -> None:
         self.rows: list[EventRow] = []
@@ -50,6 +52,7 @@ class Group:
         self._changed: dict[str, WorkflowState] = {}
         self._decisions: dict[str, Decision] = {}
         self._views: list[tuple[str, str, tuple[Any, ...]]] = []
+        self._large = False
 
     def add(self, event: Event, payload: bytes | None, state: WorkflowState) -> None:
         """One more event."""
@@ -66,6 +69,8 @@ class Group:
                 checksum(workflow_id, sequence, event_type, step_id, payload, agent_id, timestamp),
             )
         )
+        if payload is not None and len(payload) > LARGE:
+            self._large = True
         if event_type in _STATUS_EVENTS:
             self._changed[workflow_id] = state
         if begins(event, state):
@@ -104,18 +109,22 @@ class Group:
         parts = {workflow_id: Group() for workflow_id in self.workflows()}
         for row in self.rows:
             parts[row[0]].rows.append(row)
+            parts[row[0]]._large = self._large  # noqa: SLF001 - one of its own kind
         for view in self._views:
             parts[view[0]]._views.append(view)  # noqa: SLF001 - one of its own kind
         return list(parts.values())
 
     def work(self) -> Callable[[sqlite3.Connection], None]:
         """The transaction that stores it, when it is sealed."""
-        rows, views = self.rows, self._views
+        rows, views, large = self.rows, self._views, self._large
 
         def run(connection: sqlite3.Connection) -> None:
-            for position in range(0, len(rows), _BLOCK):
-                block = rows[position : position + _BLOCK]
+            stored, parted = take_apart(connection, rows) if large else (rows, [])
+            for position in range(0, len(stored), _BLOCK):
+                block = stored[position : position + _BLOCK]
                 connection.execute(_INSERTS[len(block)], [value for row in block for value in row])
+            if parted:
+                name_blobs(connection, parted)
             for _, statement, row in views:
                 connection.execute(statement, row)
 
@@ -128,4 +137,7 @@ def begins(event: Event, state: WorkflowState) -> bool:
 
 
 _ROW = f"({','.join('?' * _COLUMNS)})"
-_INSERTS = [f"INSERT INTO events VALUES {','.join([_ROW] * size)}" for size in range(_BLOCK + 1)]
+_INSERTS = [
+    f"INSERT INTO events ({EVENT_COLUMN_NAMES}) VALUES {','.join([_ROW] * size)}"
+    for size in range(_BLOCK + 1)
+]

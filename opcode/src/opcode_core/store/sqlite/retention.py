@@ -8,6 +8,7 @@ from typing import Any
 
 from opcode_core.jsonio import compact_json
 from opcode_core.store.protocol import Deleted, OldFamilies
+from opcode_core.store.sqlite.blobs import blobs_of, drop_unused
 from opcode_core.store.sqlite.database import Database
 
 _FINISHED = "('completed', 'failed', 'cancelled')"
@@ -89,11 +90,13 @@ def _delete(connection: sqlite3.Connection, workflow_id: str) -> Deleted:
 
     if not rows(f"DELETE FROM workflows WHERE workflow_id = ? AND status IN {_FINISHED}"):
         return Deleted()
-    rows(
-        "DELETE FROM job_runs WHERE workflow_id = ?"
-    )  # without its workflow it would count as not begun
-    return Deleted(
+    # a run of a job without its workflow would count as not begun
+    rows("DELETE FROM job_runs WHERE workflow_id = ?")
+    outputs = blobs_of(connection, workflow_id)
+    deleted = Deleted(
         1,
         rows("DELETE FROM events WHERE workflow_id = ?"),
         rows("DELETE FROM decisions WHERE workflow_id = ?"),
     )
+    drop_unused(connection, outputs)
+    return deleted

@@ -14,6 +14,7 @@ from opcode_core.jsonio import compact_json, read_json
 from opcode_core.model.decisions import Decision
 from opcode_core.model.events import Event
 from opcode_core.model.state import WorkflowState
+from opcode_core.store.sqlite.blobs import PAYLOAD
 
 WORKFLOW_COLUMNS = (
     "workflow_id",
@@ -63,7 +64,11 @@ def decision_row(decision: Decision) -> tuple[Any, ...]:
     )
 
 
-EVENT_COLUMNS = "workflow_id, sequence, event_type, step_id, payload, agent_id, timestamp, checksum"
+EVENT_COLUMN_NAMES = (
+    "workflow_id, sequence, event_type, step_id, payload, agent_id, timestamp, checksum"
+)
+EVENT_COLUMNS = EVENT_COLUMN_NAMES.replace("payload", PAYLOAD)
+"""What is read of an event: its payload is whole."""
 
 
 def checksum(
