@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from opcode_core.lent import (
         ActionContext as ActionContext,
         ActionSource as ActionSource,
+        Policy as Policy,
         Provenance as Provenance,
         Segment as Segment,
         StepLog as StepLog,
@@ -78,10 +79,13 @@ if TYPE_CHECKING:
     from opcode_core.model.problems import Problem as Problem, pointer as pointer
     from opcode_core.plugins.hookspecs import (
         ActionRegistrar as ActionRegistrar,
+        CheckupRegistrar as CheckupRegistrar,
         EngineRegistrar as EngineRegistrar,
+        RuleRegistrar as RuleRegistrar,
         StepTypeRegistrar as StepTypeRegistrar,
         hookimpl as hookimpl,
     )
+    from opcode_core.plugins.inspection import Finding as Finding
     from opcode_core.references.parse import (
         NAMESPACES as NAMESPACES,
         Reference as Reference,
@@ -110,7 +114,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "actions": "Action Effect NoParams Output Params action",
-    "lent": "ActionContext ActionSource Provenance Segment StepLog",
+    "lent": "ActionContext ActionSource Policy Provenance Segment StepLog",
     "durations": "format_duration parse_duration",
     "errors": (
         "ActionUnavailableError AssertionFailedError ConflictError ExecutionError InterpolationError IsolationError "
@@ -129,7 +133,10 @@ _HOMES = {
         "PARALLEL_STARTED"
     ),
     "schema_weight": "weigh weigh_compiling",
-    "plugins.hookspecs": "ActionRegistrar EngineRegistrar StepTypeRegistrar hookimpl",
+    "plugins.hookspecs": (
+        "ActionRegistrar CheckupRegistrar EngineRegistrar RuleRegistrar StepTypeRegistrar hookimpl"
+    ),
+    "plugins.inspection": "Finding",
     "binding": "BoundAction",
     "references.parse": "NAMESPACES Reference ReferenceSyntaxError has_reference parse_path parse_text",
     "step_context": "NestedSteps Question StepContext Template",

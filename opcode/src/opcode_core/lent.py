@@ -64,6 +64,19 @@ class StepLog(Protocol):
         ...
 
 
+class Policy(Protocol):
+    """What an administrator's settings say about what may be touched."""
+
+    @property
+    def working_directory(self) -> str:
+        """Relative paths start here."""
+        ...
+
+    def setting(self, name: str) -> Any:
+        """A setting by its dotted name; None if it is not set."""
+        ...
+
+
 class ActionContext(Protocol):
     """What the engine lends an action for one attempt."""
 

@@ -264,3 +264,19 @@ async def test_a_certificate_nobody_vouches_for_is_refused_unless_told(
     with pytest.raises(ExecutionError, match="certificate is not trusted"):
         await send(get, context, f"{tls_server}/json")  # the connection of the lax one is not taken
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("ranges", "reached"),
+    [(None, True), (["127.0.0.0/8"], True), (["10.0.0.0/8"], False), ([], False)],
+)
+async def test_policy_says_which_private_networks_are_reached(
+    context: Any, base: str, asked: Any, ranges: list[str] | None, reached: bool
+) -> None:
+    context.settings["http.private_ranges"] = ranges
+    if reached:
+        await send(get, context, f"{base}/json")
+    else:
+        with pytest.raises(PermissionDeniedError, match=r"rule: http\.private_ranges"):
+            await send(get, context, f"{base}/json")
+    assert len(asked) == int(reached)

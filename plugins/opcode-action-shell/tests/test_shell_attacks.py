@@ -61,7 +61,7 @@ async def test_data_names_no_command(room: Room) -> None:
 
 
 async def test_only_listed_commands_run(room: Room) -> None:
-    room.settings["shell.commands"] = ["echo", "/opt/tools/*"]
+    room.settings["shell.commands"] = ["echo", "/srv/tools/*"]
     assert (await room.run("echo", "x"))["stdout"] == "x\n"
     for refused in ("env", "/bin/cat"):
         with pytest.raises(PermissionDeniedError) as caught:
@@ -206,7 +206,7 @@ async def test_a_fork_bomb_stays_small_and_is_ended(room: Room) -> None:
     done = await room.sh(text, mark, timeout="1500ms")
     watching.cancel()
     assert time.monotonic() - began < 1.5 + 2 + 2
-    assert done["killed"]
+    assert done["killed"] or "fork" in done["stderr"]  # a shell may give up before its time is
     assert most <= 400
     assert running(mark) == []
     assert (await room.run("echo", "well"))["stdout"] == "well\n"

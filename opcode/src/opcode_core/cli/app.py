@@ -207,3 +207,27 @@ def import_(file: str, *, as_json: bool) -> None:
     from opcode_core.cli.upkeep import import_templates
 
     import_templates(file, as_json=as_json)
+
+
+@opcode.command()
+@_JSON
+def doctor(*, as_json: bool) -> None:
+    """Look at everything a server needs, and say what keeps commands in bounds here and what does not."""
+    from opcode_core.cli.doctor import show_health
+
+    show_health(as_json=as_json)
+
+
+@opcode.group()
+def policy() -> None:
+    """See what the settings allow."""
+
+
+@policy.command("check")
+@click.argument("file", required=False)
+@_JSON
+def policy_check(file: str | None, *, as_json: bool) -> None:
+    """Check the settings; with FILE (- for standard input) also what they say about that definition."""
+    from opcode_core.cli.policy import check_policy
+
+    check_policy(file, as_json=as_json)

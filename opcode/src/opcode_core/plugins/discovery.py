@@ -30,6 +30,8 @@ from opcode_core.settings import Settings
 _HOOKS: dict[str, Callable[[Contribution], Callable[..., None]]] = {
     "opcode_register_actions": lambda staged: staged.actions.append,
     "opcode_register_step_types": lambda staged: staged.step_types.append,
+    "opcode_register_rules": lambda staged: lambda kind, judge: staged.rules.append((kind, judge)),
+    "opcode_register_checkups": lambda staged: staged.checkups.append,
     "opcode_register_expression_engines": lambda staged: (
         lambda name, make: staged.engines.append((name, make))
     ),

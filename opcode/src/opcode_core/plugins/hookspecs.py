@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import pluggy
 
 if TYPE_CHECKING:
-    from opcode_core.actions import Action
+    from opcode_core.actions import Action, TouchKind
     from opcode_core.expressions import ExpressionEngine
+    from opcode_core.plugins.inspection import Checkup, Judge
     from opcode_core.steps import StepType
 
 GROUP = "opcode"
@@ -52,6 +53,22 @@ class EngineRegistrar(Protocol):
         ...
 
 
+class RuleRegistrar(Protocol):
+    """Takes rules; bound to the plugin it is handed to."""
+
+    def __call__(self, kind: TouchKind, judge: Judge, /) -> None:
+        """Register what says whether policy lets something of this kind be touched."""
+        ...
+
+
+class CheckupRegistrar(Protocol):
+    """Takes checkups; bound to the plugin it is handed to."""
+
+    def __call__(self, check: Checkup, /) -> None:
+        """Register a look at the machine, for `opcode doctor`."""
+        ...
+
+
 @hookspec
 def opcode_register_actions(register: ActionRegistrar) -> None:
     """Called once at start: call `register(an_action)` for each action the plugin brings."""
@@ -65,3 +82,16 @@ def opcode_register_step_types(register: StepTypeRegistrar) -> None:
 @hookspec
 def opcode_register_expression_engines(register: EngineRegistrar) -> None:
     """Called once at start: call `register("name", make)` for each expression engine the plugin brings."""
+
+
+@hookspec
+def opcode_register_rules(register: RuleRegistrar) -> None:
+    """Called once at start: call `register("host", judge)` for each kind of thing whose policy the plugin knows.
+
+    A rule says before anything runs what the plugin's actions would say while they run: `opcode policy check` asks it.
+    """
+
+
+@hookspec
+def opcode_register_checkups(register: CheckupRegistrar) -> None:
+    """Called once at start: call `register(check)` for each look at the machine that `opcode doctor` is to take."""

@@ -12,8 +12,9 @@ from opcode_core.settings import Limits
 from opcode_core.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from opcode_core.actions import Action
+    from opcode_core.actions import Action, TouchKind
     from opcode_core.expressions import ExpressionEngine
+    from opcode_core.plugins.inspection import Checkup, Judge
     from opcode_core.steps import StepType
 
 RESERVED = {
@@ -69,6 +70,8 @@ class Contribution:
     actions: list[Action] = field(default_factory=list)
     step_types: list[type[StepType]] = field(default_factory=list)
     engines: list[tuple[str, Callable[[], ExpressionEngine]]] = field(default_factory=list)
+    rules: list[tuple[TouchKind, Judge]] = field(default_factory=list)
+    checkups: list[Checkup] = field(default_factory=list)
 
 
 class Registry:
@@ -90,6 +93,8 @@ class Registry:
         self.records: list[PluginRecord] = []
         self.actions: dict[str, Action] = {}
         self.step_types: dict[str, type[StepType]] = {}
+        self.rules: list[tuple[TouchKind, Judge]] = []
+        self.checkups: list[tuple[str, Checkup]] = []
         self._engines: dict[str, Callable[[], ExpressionEngine]] = {}
         self._made: dict[str, ExpressionEngine] = {}
         self._deny = tuple(deny)
@@ -117,6 +122,8 @@ class Registry:
         self.actions.update((action.name, action) for action in contribution.actions)
         self.step_types.update((kind.name, kind) for kind in contribution.step_types)
         self._engines.update(contribution.engines)
+        self.rules += contribution.rules
+        self.checkups += [(contribution.plugin, check) for check in contribution.checkups]
 
     def owner_of_action(self, name: str) -> str:
         """The plugin that brought an action."""

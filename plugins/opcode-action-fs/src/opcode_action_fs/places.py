@@ -17,6 +17,7 @@ from opcode_core import (
     OpcodeError,
     PathDeniedError,
     PermissionDeniedError,
+    Policy,
     ValidationError,
 )
 
@@ -50,7 +51,7 @@ class Place:
         return os.path.basename(self.below)
 
 
-def find_place(path: str, context: ActionContext) -> Place:
+def find_place(path: str, context: Policy) -> Place:
     """Find the root a path is in.
 
     Args:
@@ -93,7 +94,7 @@ def is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def roots(context: ActionContext) -> list[str]:
+def roots(context: Policy) -> list[str]:
     """The folders that may be touched."""
     configured = context.setting("fs.roots")
     if configured is not None:
@@ -103,12 +104,12 @@ def roots(context: ActionContext) -> list[str]:
     return [home if working == "/" else working, os.path.normpath(tempfile.gettempdir())]
 
 
-def denied(path: str, context: ActionContext) -> PathDeniedError:
+def denied(path: str, context: Policy) -> PathDeniedError:
     """The error for a path outside of the roots."""
     needed = os.path.dirname(path) or "/"
     return PathDeniedError(
         f"{path} is outside of the roots: {needed} would have to be one (OPCODE_FS_ROOTS or fs.roots)",
-        {"path": path, "root_needed": needed, "roots": roots(context)},
+        {"path": path, "root_needed": needed, "roots": roots(context), "rule": "fs.roots"},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from collections.abc import Sequence
 from typing import Any, Literal
 
 Verdict = Literal["never", "private", "public"]
@@ -53,13 +54,16 @@ def judge(address: str) -> Verdict:
     return "public" if ip.is_global and not ip.is_multicast else "private"
 
 
-async def resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
+async def resolve(
+    host: str, port: int, *, allow_private: bool, ranges: Sequence[str] | None = None
+) -> list[str]:
     """The addresses of a host, every one of which may be reached.
 
     Args:
         host: A name or an address, in any way of writing one.
         port: The port.
         allow_private: Whether loopback and private addresses may be reached.
+        ranges: The only networks of them that may; None for all.
 
     Raises:
         AddressRefusedError: One of them may not.
@@ -68,14 +72,43 @@ async def resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for address in addresses:
-        verdict = judge(address)
-        if verdict == "never":
-            raise AddressRefusedError(
-                host, "a link-local or cloud metadata address, which is always refused"
-            )
-        if verdict == "private" and not allow_private:
-            raise AddressRefusedError(
-                host,
-                "a loopback or private address, which only the definition or an input may name",
-            )
+        refuse_address(host, address, allow_private=allow_private, ranges=ranges)
     return addresses
+
+
+def refuse_address(
+    host: str, address: str, *, allow_private: bool, ranges: Sequence[str] | None
+) -> None:
+    """Refuse an address that may not be reached.
+
+    Args:
+        host: The name it came from.
+        address: The address.
+        allow_private: Whether loopback and private addresses may be reached.
+        ranges: The only networks of them that may; None for all.
+
+    Raises:
+        AddressRefusedError: It may not.
+    """
+    verdict = judge(address)
+    if verdict == "never":
+        raise AddressRefusedError(
+            host, "a link-local or cloud metadata address, which is always refused"
+        )
+    if verdict == "private" and not allow_private:
+        raise AddressRefusedError(
+            host,
+            "a loopback or private address, which only the definition or an input may name",
+        )
+    if verdict == "private" and ranges is not None and not _is_in(address, ranges):
+        raise AddressRefusedError(
+            host,
+            "a loopback or private address that policy does not name (rule: http.private_ranges)",
+        )
+
+
+def _is_in(address: str, ranges: Sequence[str]) -> bool:
+    ip: Any = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    networks = [ipaddress.ip_network(text) for text in ranges]
+    return any(ip.version == network.version and ip in network for network in networks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ssl
+from collections.abc import Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -19,9 +20,10 @@ _KEPT_SECONDS = 30.0
 class _GuardedNetwork(httpcore2.AsyncNetworkBackend):
     """Connects to addresses that were judged; the name stays for the Host header and TLS."""
 
-    def __init__(self, *, allow_private: bool) -> None:
+    def __init__(self, *, allow_private: bool, ranges: Sequence[str] | None = None) -> None:
         self._inner = httpcore2.AnyIOBackend()
         self._allow_private = allow_private
+        self._ranges = ranges
 
     async def connect_tcp(
         self,
@@ -32,7 +34,9 @@ class _GuardedNetwork(httpcore2.AsyncNetworkBackend):
         socket_options: Any = None,
     ) -> httpcore2.AsyncNetworkStream:
         try:
-            addresses = await resolve(host, port, allow_private=self._allow_private)
+            addresses = await resolve(
+                host, port, allow_private=self._allow_private, ranges=self._ranges
+            )
         except OSError as error:
             raise httpcore2.ConnectError(f"{host} does not resolve: {error.strerror}") from None
         for address in addresses[:-1]:
@@ -50,7 +54,9 @@ class _GuardedNetwork(httpcore2.AsyncNetworkBackend):
         await self._inner.sleep(seconds)
 
 
-def make_client(*, allow_private: bool, verify: bool) -> httpx2.AsyncClient:
+def make_client(
+    *, allow_private: bool, verify: bool, ranges: Sequence[str] | None = None
+) -> httpx2.AsyncClient:
     """A client under one policy; it follows no redirects, reads no environment and has no timeouts of its own.
 
     It keeps no cookies either: all workflows share it, and one's login must not become another's.
@@ -58,11 +64,12 @@ def make_client(*, allow_private: bool, verify: bool) -> httpx2.AsyncClient:
     Args:
         allow_private: Whether loopback and private addresses may be reached.
         verify: Whether the server's certificate is checked.
+        ranges: The only private networks that may be reached; None for all.
     """
     transport = httpx2.AsyncHTTPTransport(trust_env=False)
     transport._pool = httpcore2.AsyncConnectionPool(  # noqa: SLF001 - the one door to a network of our own
         ssl_context=_tls(verify=verify),
-        network_backend=_GuardedNetwork(allow_private=allow_private),
+        network_backend=_GuardedNetwork(allow_private=allow_private, ranges=ranges),
         max_connections=_MAX_CONNECTIONS,
         keepalive_expiry=_KEPT_SECONDS,
     )

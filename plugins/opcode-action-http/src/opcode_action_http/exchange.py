@@ -97,7 +97,11 @@ async def _client(
 ) -> httpx2.AsyncClient:
     return await context.shared(
         f"http.client private={allow_private} verify={verify}",
-        lambda: make_client(allow_private=allow_private, verify=verify),
+        lambda: make_client(
+            allow_private=allow_private,
+            verify=verify,
+            ranges=context.setting("http.private_ranges"),
+        ),
         httpx2.AsyncClient.aclose,
     )
 

@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import httpx2
-from opcode_core import ActionContext, PermissionDeniedError
+from opcode_core import ActionContext, PermissionDeniedError, Policy, ValidationError
+
+from opcode_action_http.addresses import AddressRefusedError, refuse_address
 
 _PORTS = {"http": 80, "https": 443}
 
 
-def refuse_host(url: httpx2.URL, context: ActionContext) -> None:
+def judge_host(host: str, policy: Policy) -> None:
+    """Refuse a host that a definition names; what a name resolves to is judged when it is asked.
+
+    Args:
+        host: The host, with its port if the definition has one.
+        policy: What the administrator's settings say.
+
+    Raises:
+        PermissionDeniedError: It may not be asked.
+        ValidationError: It is no host.
+    """
+    try:
+        urls = [httpx2.URL(f"{scheme}://{host}/") for scheme in _PORTS]
+    except httpx2.InvalidURL:
+        raise ValidationError(f"{host!r} is no host") from None
+    refused: list[PermissionDeniedError] = []
+    for url in urls:  # the scheme is not known: what one of them allows is allowed
+        try:
+            refuse_host(url, policy)
+        except PermissionDeniedError as error:
+            refused.append(error)
+    if len(refused) == len(urls):
+        raise refused[0]
+    try:
+        address = str(ipaddress.ip_address(urls[0].host))
+    except ValueError:
+        return
+    try:
+        ranges = policy.setting("http.private_ranges")
+        refuse_address(host, address, allow_private=True, ranges=ranges)
+    except AddressRefusedError as error:
+        raise PermissionDeniedError(str(error)) from None
+
+
+def refuse_host(url: httpx2.URL, context: Policy) -> None:
     """Refuse a host that `http.hosts` does not name; without that setting every host is allowed.
 
     Args:

@@ -13,6 +13,7 @@ from opcode_core import (
     ActionContext,
     ActionSource,
     PermissionDeniedError,
+    Policy,
     Problem,
     ReferenceSyntaxError,
     parse_text,
@@ -21,6 +22,7 @@ from opcode_core import (
 
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 """Where programs are looked for when the server has no PATH."""
+_SHELL_TEXT = re.compile(r"[\s;&|<>()$`'\"\\*?\[\]#~]")
 _LOADERS = frozenset(
     {
         *("BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PS4", "PROMPT_COMMAND", "IFS", "PATH"),
@@ -145,7 +147,26 @@ def refuse_brought_in(context: ActionContext, env: Mapping[str, str], *, shell: 
             )
 
 
-def refuse_unlisted(context: ActionContext, program: str) -> None:
+def judge_command(command: str, policy: Policy) -> None:
+    """Refuse a command that a definition names, as far as that can be said before it runs.
+
+    Args:
+        command: The program, or the text of a shell.
+        policy: What policy says.
+
+    Raises:
+        PermissionDeniedError: It is not among those that may be run.
+    """
+    if _SHELL_TEXT.search(command):
+        refuse_unlisted(policy, "/bin/sh")
+    elif "/" in command:
+        refuse_unlisted(policy, os.path.normpath(os.path.join(policy.working_directory, command)))
+    else:
+        path = os.environ.get("PATH") or DEFAULT_PATH
+        refuse_unlisted(policy, shutil.which(command, path=path) or command)
+
+
+def refuse_unlisted(context: Policy, program: str) -> None:
     """Refuse a program that `shell.commands` does not name; without that setting every program is allowed.
 
     A name stands for the program that the server's own PATH leads to, a pattern with a slash for paths.
