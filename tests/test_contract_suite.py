@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 from contract_breaches import BREACHES
 from contract_breaches.breach import Breach
 from opcode_core import ActionContext, Effect, ExecutionError, Output, Params, action
+from opcode_core.plugins.discovery import load_plugins
+from opcode_core.plugins.registry import RESERVED
+from opcode_core.settings import Settings
 from opcode_core.testing import Example, Reply, Room, playing, runner
 from opcode_core.testing.contract import endings, subject as subjects, suite
 from opcode_core.testing.contract.subject import BreachError, NotCheckedError, Subject
@@ -37,6 +41,17 @@ def test_each_kind_of_breach_is_caught(breach: Breach) -> None:
 
 def test_every_clause_is_broken_by_somebody() -> None:
     assert {breach.clause for breach in BREACHES} == set(CHECKS)
+
+
+def test_every_action_in_the_box_is_under_the_contract_and_can_be_tried() -> None:
+    root = Path(__file__).parents[1]
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    lines = tomllib.loads(text)["tool"]["pytest"]["ini_options"]["opcode_contract"]
+    found = [one for line in lines for one in suite.subjects(line, root)]
+    built_in = load_plugins(Settings(plugins_allow=tuple(RESERVED.values()))).actions
+    assert sorted(one.action.name for one in found) == sorted(built_in)
+    for one in found:
+        assert [trial.example for trial in one.trials(endless=True)], one.action.name
 
 
 class FetchParams(Params):
