@@ -151,7 +151,7 @@ async def drive(service: Service, workload: Workload) -> dict[str, Any]:
     )
     while answer["status"] in ("active", "suspended"):
         if answer["status"] == "suspended":
-            await _answer(service, answer)
+            await answer_it(service, answer)
         answer = await service.status(StatusRequest(answer["workflow_id"], wait_ms=5000))
     if workload.triggers is not None:
         await _stop_job(service)
@@ -166,7 +166,7 @@ async def _define(service: Service, workload: Workload) -> None:
             await service.define(DefineRequest(name, definition, AGENT, triggers=triggers))
 
 
-async def _answer(service: Service, answer: dict[str, Any]) -> None:
+async def answer_it(service: Service, answer: dict[str, Any]) -> None:
     """Give a suspended workflow, or the child it waits for, what it waits for."""
     workflow_id = answer["workflow_id"]
     for step_id, found in answer["steps"].items():
@@ -189,7 +189,7 @@ async def _answer_child(service: Service, parent_id: str) -> None:
     rows = (await service.query(QueryRequest("workflows", {"template_name": "child"})))["workflows"]
     for row in rows:
         if row.get("parent_workflow_id") == parent_id and row["status"] == "suspended":
-            await _answer(service, await service.status(StatusRequest(row["workflow_id"])))
+            await answer_it(service, await service.status(StatusRequest(row["workflow_id"])))
 
 
 async def _signal(
@@ -219,5 +219,5 @@ async def _stop_job(service: Service) -> None:
         if not open_rows:
             return
         for row in open_rows:
-            await _answer(service, await service.status(StatusRequest(row["workflow_id"])))
+            await answer_it(service, await service.status(StatusRequest(row["workflow_id"])))
         await asyncio.sleep(0.02)

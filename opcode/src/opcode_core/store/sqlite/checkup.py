@@ -32,7 +32,9 @@ def check_database(path: Path) -> Iterator[Finding]:
         with closing(read_only(path)) as connection:
             yield from _inside(connection)
     except sqlite3.Error as error:
-        yield Finding("integrity", "broken", f"it cannot be read, restore it from a backup: {error}")
+        yield Finding(
+            "integrity", "broken", f"it cannot be read, restore it from a backup: {error}"
+        )
 
 
 def _file(path: Path) -> tuple[FindingState, str]:

@@ -79,7 +79,9 @@ async def connect(path: Path, durability: Durability) -> Connections:
     try:
         writer, work = await _open(path, WorkConnection)
         opened.append(writer)
-        await _set(writer, f"busy_timeout={BUSY_MILLISECONDS}", f"synchronous={_SYNCHRONOUS[durability]}")
+        await _set(
+            writer, f"busy_timeout={BUSY_MILLISECONDS}", f"synchronous={_SYNCHRONOUS[durability]}"
+        )
         await _set(writer, "foreign_keys=on", f"wal_autocheckpoint={_CHECKPOINT_PAGES}")
         mode = next(iter(await writer.execute_fetchall("PRAGMA journal_mode=wal")))[0]
         if mode != "wal":

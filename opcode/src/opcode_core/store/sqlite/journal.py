@@ -69,13 +69,13 @@ class SqliteJournal:
             StoreError: An event of it could not be stored; unless the workflow is lost, that is tried again.
         """
         if self._failure is not None and self._holds(workflow_id):
-            raise self._failure
+            raise _told_anew(self._failure)
         await self._attempt()
         error = self._lost.get(workflow_id)
         if error is None and self._holds(workflow_id):
             error = self._failure
         if error is not None:
-            raise error
+            raise _told_anew(error)
 
     async def kept(self, workflow_id: str) -> None:
         """The same, however long the store fails.
@@ -86,7 +86,7 @@ class SqliteJournal:
         while True:
             await self._attempt()
             if workflow_id in self._lost:
-                raise self._lost[workflow_id]
+                raise _told_anew(self._lost[workflow_id])
             if self._failure is None or not self._holds(workflow_id):
                 return
 
@@ -170,6 +170,8 @@ class SqliteJournal:
                     await self._store_parts(group, error)
                     return
                 self._fail(group, error)
+                if not group.rows:
+                    break
                 await self._rest(next(pauses, _PAUSES[-1]))
                 if not _is_unknown(error):
                     work = group.work()  # something may have been taken out of it
@@ -244,6 +246,11 @@ def _tell(group: Group) -> None:
         if not waiting.done():
             waiting.set_result(None)
     group.waiting = []
+
+
+def _told_anew(error: StoreError) -> StoreError:
+    """The same as an exception of its own: one that is raised again and again gathers all the places it was."""
+    return StoreError(error.message, error.details)
 
 
 def _is_unknown(error: StoreError | None) -> bool:

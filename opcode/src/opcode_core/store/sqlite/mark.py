@@ -18,6 +18,8 @@ from opcode_core.store.sqlite.connections import Durability
 
 _TEXT = re.compile(rb"opcode 1 ([0-9a-f]{16}) (full  |normal) (\d{20})\n")
 
+_MOST = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -48,11 +50,7 @@ class LockFile:
 
     def read(self) -> Mark | None:
         """What it remembers; None for nothing, as after a power cut that came before it was written."""
-        found = _TEXT.fullmatch(os.pread(self._descriptor, 200, 0))
-        if found is None:
-            return None
-        instance, durability, transactions = found.groups()
-        return Mark(instance.decode(), durability.decode().strip(), int(transactions))
+        return _parse(os.pread(self._descriptor, _MOST, 0))
 
     def write(self, instance: str, durability: Durability, transactions: int) -> None:
         """Let it remember; a disk that has no room for it changes nothing else."""
@@ -65,6 +63,22 @@ class LockFile:
     def close(self) -> None:
         """Let another process have the database."""
         os.close(self._descriptor)
+
+
+def read_mark(path: Path) -> Mark | None:
+    """What the file beside a database remembers, whoever holds its lock; None for nothing."""
+    try:
+        return _parse(path.read_bytes()[:_MOST])
+    except OSError:
+        return None
+
+
+def _parse(text: bytes) -> Mark | None:
+    found = _TEXT.fullmatch(text)
+    if found is None:
+        return None
+    instance, durability, transactions = found.groups()
+    return Mark(instance.decode(), durability.decode().strip(), int(transactions))
 
 
 def take_lock(path: Path) -> LockFile:
