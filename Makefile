@@ -10,7 +10,7 @@ MEMBERS := opcode $(sort $(wildcard plugins/opcode-*))
 PROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all check check-others lint format demo bench docs lock dist clean crash-all soak
+.PHONY: help setup test test-all check check-others lint format demo takeover bench docs lock dist clean crash-all soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ format: $(READY) ## lay the code out and mend what ruff can mend
 
 demo: $(READY) ## set everything up, then run a workflow on this repository's own files
 	@$(BIN)/opcode demo
+
+takeover: $(READY) ## kill the engine 20 times under 8 clients, and count what was lost or done twice
+	@$(BIN)/python tests/takeover.py
 
 bench: $(READY) ## measure: durable workflows, expressions, step types, actions, the wire, start-up, memory
 	@$(BIN)/python bench/run.py
