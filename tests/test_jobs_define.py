@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,22 @@ async def test_a_new_version_changes_and_removes(room: Room) -> None:
         assert set(await room.jobs(service)) == {"daily"}
         await room.pass_time(180 * MINUTE)
         assert await room.runs(service, "t") == []
+
+
+async def test_a_version_without_triggers_is_warned_about_the_jobs_that_go(room: Room) -> None:
+    async with room.open() as service:
+        bare = DefineRequest("t", {"steps": [{"id": "a", "action": "t.note"}]}, "ann")
+        assert "warnings" not in await service.define(bare)
+        await room.define(service, "t", DAILY)
+        dry = await service.define(replace(bare, dry_run=True))
+        told = await service.define(bare)
+        assert told["warnings"] == dry["warnings"]
+        (warning,) = told["warnings"]
+        assert (warning["argument"], warning["severity"]) == ("triggers", "warning")
+        assert "(`daily`)" in warning["message"]
+        assert "warnings" not in await service.define(bare)
+        await room.define(service, "t", DAILY)
+        assert "warnings" not in await service.define(replace(bare, triggers={"cron": []}))
 
 
 async def test_a_change_of_params_keeps_the_next_due_time(room: Room) -> None:

@@ -11,11 +11,13 @@ from typing import Any, Protocol
 from opcode_core.engine.engine import Engine
 from opcode_core.errors import NotFoundError, ValidationError
 from opcode_core.launching import Launcher
+from opcode_core.model.problems import Problem
 from opcode_core.model.requests import RunRequest
 from opcode_core.moments import Clock, iso_time, to_micros
 from opcode_core.schedule.jobs import Job, JobRun, JobStore, NewJob, next_due, planned_jobs
 from opcode_core.schedule.scheduler import Scheduler
 from opcode_core.store.protocol import Page, Store
+from opcode_core.suggest import listing
 
 
 class ListedJobs(JobStore, Protocol):
@@ -88,6 +90,21 @@ class Jobs:
         if not triggers or not triggers.get("cron"):
             return ()
         return await asyncio.to_thread(planned_jobs, triggers, self._clock.now(), _new_id)
+
+    async def losing(self, template_name: str) -> list[dict[str, Any]]:
+        """What to warn of when a version of a template comes without triggers: the jobs that go with that."""
+        names = [job.name for job in await self._kept.jobs_of(template_name)]
+        if not names:
+            return []
+        problem = Problem(
+            path="",
+            code="MISSING_FIELD",
+            message=f"this version has no triggers: nothing starts it by itself any more ({listing(names)})",
+            hint='give the same `triggers` again to keep its jobs, or {"cron": []} for none',
+            severity="warning",
+            argument="triggers",
+        )
+        return [problem.to_json()]
 
     async def enable(self, name: str, template_name: str | None, *, enabled: bool) -> Job:
         """Enable or disable a job; what was due while it was disabled is not made up for.

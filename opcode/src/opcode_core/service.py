@@ -62,7 +62,7 @@ class Service:
     async def drain(self, grace: float = CLOSE_SECONDS) -> None:
         """Take no new runs, let running steps finish for up to `grace` seconds, store everything."""
         if self.upkeep is not None:
-            await self.upkeep.close()
+            self.upkeep.stop()
         await self._engine.close(grace)
 
     def close(self) -> None:
@@ -90,6 +90,8 @@ class Service:
             raise ValidationError(
                 summary(errors), {"issues": [*(one.to_json() for one in errors), *warnings]}
             )
+        if request.triggers is None and self.upkeep is not None:
+            warnings += await self.upkeep.jobs.losing(request.name)
         if request.dry_run:
             return {"name": request.name, "version": None, "valid": True, "warnings": warnings}
         template = NewTemplate(
