@@ -33,7 +33,7 @@ def measure_actions(scale: float) -> list[Figure]:
         scale: The part of the usual number of runs.
     """
     server = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("http_server.py"))], stdout=subprocess.PIPE
+        [sys.executable, str(Path(__file__).with_name("loopback.py"))], stdout=subprocess.PIPE
     )
     assert server.stdout is not None
     url = f"http://127.0.0.1:{int(server.stdout.readline())}/"
