@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -36,6 +37,7 @@ def serve_alone() -> int:
 
 
 def _be_engine(begin: Callable[[Settings], Coroutine[Any, Any, None]]) -> int:
+    gc.disable()  # until everything is loaded: nearly all that is made until then stays
     configure("info")
     try:
         settings = load_settings()
@@ -75,6 +77,7 @@ async def _with_client(settings: Settings, lock: int | None, taken: Handover) ->
             logger.info("this process is the engine now")
         # the SDK takes longer to load than all the rest, and workflows that go on need not wait for it
         await asyncio.to_thread(_load)
+        gc.enable()
         from opcode_core.mcp.server import build_server
         from opcode_core.mcp.stdio import serve_stdio
         from opcode_core.mcp.tools import ToolCalls
@@ -92,6 +95,7 @@ async def _alone(settings: Settings, lock: int | None) -> None:
 
     ending = asyncio.Event()
     async with _engine(settings, lock) as (service, listener, _):
+        gc.enable()
         on_signals(ending)
         where = plain(listener.path)
         sys.stderr.write(f"opcode: the engine of {plain(settings.db_path)} listens on {where}\n")
