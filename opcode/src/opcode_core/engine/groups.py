@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -76,7 +77,8 @@ class Group:
             for task in self._tasks:
                 task.cancel()
             while self._tasks:
-                await asyncio.wait(self._tasks)
+                with contextlib.suppress(asyncio.CancelledError):  # once more: they end already
+                    await asyncio.wait(self._tasks)
             self._waits.give()
             raise
 

@@ -19,7 +19,7 @@ from opcode_core.engine.outcome import Outcomes
 from opcode_core.engine.runtime import StoreUnavailableError
 from opcode_core.engine.waiting import Parked, Stopped, Withdrawn
 from opcode_core.engine.world import World
-from opcode_core.errors import ExecutionError, OpcodeError
+from opcode_core.errors import ExecutionError, OpcodeError, StepTimeoutError
 from opcode_core.jsonio import type_name
 from opcode_core.model import events
 from opcode_core.model.definition import PlannedStep
@@ -72,7 +72,7 @@ class StepLifecycle:
         """
         kind, guard, state = step.type, step.guard, frame.state(step)
         if state is not None and state.status != "pending":
-            return None if state.passed else Unfinished(step)
+            return self._begun(frame, step, state)
         self._may_begin()
         if not kind.in_place or (guard is not None and not guard.quick):
             return Unfinished(step)
@@ -95,6 +95,13 @@ class StepLifecycle:
             if again or step.strategy == "fallback_step":
                 return Unfinished(step, started=started, failure=failure)
             self._outcomes.fail(frame, step, failure, 1)
+        return None
+
+    def _begun(self, frame: Frame, step: PlannedStep, state: StepState) -> Unfinished | None:
+        """What is left to do of a step that has begun before."""
+        if not state.passed:
+            return Unfinished(step)
+        self._outcomes.spare(frame, step)  # a signal may have let it pass
         return None
 
     async def through(self, frame: Frame, unfinished: Unfinished) -> None:
@@ -235,7 +242,13 @@ class StepLifecycle:
         began = self._run.state.steps[context.step_id].attempt_at
         deadline = (began or 0) / 1e6 + step.timeout
         with self._world.waits.deadline(deadline):
-            return await self._runtime.within(deadline - self._runtime.now(), step.timeout, work)
+            try:
+                left = deadline - self._runtime.now()
+                return await self._runtime.within(left, step.timeout, work)
+            except StepTimeoutError:
+                if self._world.waits.unwinding and not step.type.holds_slot:
+                    raise Parked from None  # it was about to be let go: it fails when it goes on
+                raise
 
     async def _fall_back(self, frame: Frame, step: PlannedStep) -> None:
         """Run the fallback of a failed step, once even when it stands in for several."""

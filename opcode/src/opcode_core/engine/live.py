@@ -19,6 +19,9 @@ from opcode_core.model.state import FINISHED, STOPPED, WorkflowState
 KEPT_SECONDS = 5.0
 """A workflow that only waits for a pause no longer than this stays in memory."""
 
+MOMENT_SECONDS = 0.01
+"""A workflow is not let go when it goes on in a moment."""
+
 
 class LiveWorkflow:
     """A workflow in memory.
@@ -84,7 +87,7 @@ class LiveWorkflow:
         """Let it be cancelled."""
         self.cancelled = signal
         self._again = True
-        if self.task is not None and self._waits is not None:
+        if self.task is not None and self._waits is not None and not self._out_of_time:
             self.task.cancel()
 
     async def take_back(self, error: StoreError) -> None:
@@ -165,7 +168,7 @@ class LiveWorkflow:
         return self.runtime.alarm(self._deadline, self._end_of_time)
 
     def _end_of_time(self) -> None:
-        if self.state.status in STOPPED or self.task is None:
+        if self.state.status in STOPPED or self.task is None or self.cancelled is not None:
             return
         self._out_of_time = True
         self.task.cancel()
@@ -180,13 +183,14 @@ class LiveWorkflow:
             or self._out_of_time
         ):
             return
-        points = waits.points
+        points, due = waits.points, waits.next_due
+        if due is not None and due - self.runtime.now() < MOMENT_SECONDS:
+            return
         if all(point.kind == "outside" for point in points):
-            self.wakes_at = waits.next_due
+            self.wakes_at = due
             self._interpreter.suspend()
             waits.unwind()
             return
-        due = waits.next_due
         if any(point.kind == "child" for point in points) or due is None:
             return
         if due - self.runtime.now() > KEPT_SECONDS:
@@ -202,5 +206,5 @@ class LiveWorkflow:
 def _uncancel() -> None:
     """A cancellation was meant for what the task awaited, not for the task."""
     task = asyncio.current_task()
-    if task is not None:
+    while task is not None and task.cancelling():
         task.uncancel()

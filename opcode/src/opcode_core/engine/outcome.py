@@ -58,12 +58,12 @@ class Outcomes:
                 f"the output is {len(text)} bytes of JSON: at most {most}", {"limit": most}
             )
         self._run.record(events.STEP_COMPLETED, frame.full_id(step), {"output": read_json(text)})
-        self._spare(frame, step)
+        self.spare(frame, step)
 
     def skip(self, frame: Frame, step: PlannedStep, reason: str) -> None:
         """A step is passed over."""
         self._run.record(events.STEP_SKIPPED, frame.full_id(step), {"reason": reason})
-        self._spare(frame, step)
+        self.spare(frame, step)
 
     def fail(self, frame: Frame, step: PlannedStep, failure: OpcodeError, attempts: int) -> None:
         """A step has failed for good: settle it as its strategy says; a fallback is left to run.
@@ -80,7 +80,7 @@ class Outcomes:
         if strategy == "ignore":
             record(events.ERROR_HANDLER_INVOKED, step_id, {"strategy": strategy})
             record(events.STEP_IGNORED, step_id, {"error": error})
-            self._spare(frame, step)
+            self.spare(frame, step)
             return
         payload: dict[str, Any] = {"error": error, "attempts": attempts}
         if final:
@@ -92,9 +92,9 @@ class Outcomes:
                 handler["fallback_step"] = step.fallback
             record(events.ERROR_HANDLER_INVOKED, step_id, handler)
         if strategy == "fallback_step":
-            self._spare(frame, step, but=step.fallback)
+            self.spare(frame, step, but=step.fallback)
             return
-        self._spare(frame, step)
+        self.spare(frame, step)
         cancels = isinstance(failure, StepFailedError) and failure.cancels
         raise StepFailedError(
             {"step_id": step_id, **error},
@@ -102,14 +102,7 @@ class Outcomes:
             cancels=cancels or strategy == "fail_workflow",
         )
 
-    def abandon(self, step_id: str, reason: str) -> None:
-        """Let nothing inside a step stay unsettled."""
-        states = self._run.state.steps
-        for nested in self._run.state.nested_in(step_id):
-            if states[nested].status not in SETTLED:
-                self._run.record(events.STEP_SKIPPED, nested, {"reason": reason})
-
-    def _spare(self, frame: Frame, step: PlannedStep, but: str | None = None) -> None:
+    def spare(self, frame: Frame, step: PlannedStep, but: str | None = None) -> None:
         """Skip the fallbacks that nobody can need any more now that a step has settled."""
         for spare in frame.steps.spares.get(step.id, ()):
             if spare == but or frame.has_settled(spare):
@@ -117,6 +110,13 @@ class Outcomes:
             if not any(self._needs(frame, one, spare) for one in frame.steps.fallbacks[spare]):
                 self.abandon(frame.prefix + spare, "not needed")
                 self.skip(frame, frame.steps.steps[spare], "not needed")
+
+    def abandon(self, step_id: str, reason: str) -> None:
+        """Let nothing inside a step stay unsettled."""
+        states = self._run.state.steps
+        for nested in self._run.state.nested_in(step_id):
+            if states[nested].status not in SETTLED:
+                self._run.record(events.STEP_SKIPPED, nested, {"reason": reason})
 
     @staticmethod
     def _needs(frame: Frame, step_id: str, spare: str) -> bool:

@@ -176,6 +176,7 @@ def _retry(run: WorkflowRun, signal: Signal) -> Effect:
             raise ConflictError(
                 f"step `{step_id}` is {step.status}: only a failed or an interrupted one can be tried again"
             )
+        _still_matters(state, step_id)
         if params is not None and not _takes_params(run, step_id):
             raise ValidationError(f"step `{step_id}` runs no action: it has no params to replace")
     before = state.status
@@ -207,6 +208,7 @@ def _skip(run: WorkflowRun, signal: Signal) -> Effect:
         raise ConflictError(
             f"step `{step_id}` is {step.status}: only a failed, suspended or interrupted one can be skipped"
         )
+    _still_matters(state, step_id)
     before = state.status
     if step.status == "failed" and before == "active":
         raise ConflictError(
@@ -221,6 +223,15 @@ def _skip(run: WorkflowRun, signal: Signal) -> Effect:
         if one == step_id or state.steps[one].status not in SETTLED:
             run.record(events.STEP_SKIPPED, one, {"reason": "skipped by a signal"})
     return Effect(_resumed(run, before), withdrawn=[step_id], abandoned=abandoned)
+
+
+def _still_matters(state: WorkflowState, step_id: str) -> None:
+    """A step inside one that is over cannot go on: nothing would come of it."""
+    for outer in state.around(step_id):
+        if state.steps[outer].passed:
+            raise ConflictError(
+                f"step `{outer}` around step `{step_id}` is over ({state.steps[outer].status})"
+            )
 
 
 def _context(run: WorkflowRun, signal: Signal) -> Effect:

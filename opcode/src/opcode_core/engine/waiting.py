@@ -124,6 +124,11 @@ class Waits:
         return list(self._points)
 
     @property
+    def unwinding(self) -> bool:
+        """Whether everybody is being let go."""
+        return self._unwinding
+
+    @property
     def next_due(self) -> float | None:
         """When the first wait or deadline ends by time; None for never."""
         times = [point.due for point in self._points if point.due is not None]
