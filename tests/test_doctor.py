@@ -57,6 +57,7 @@ def store_something(path: Path) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.promise("safe.shell-sandbox")
 def test_a_machine_without_a_database_is_healthy(tmp_path: Path) -> None:
     code, found = doctor(tmp_path)
     assert (code, found["healthy"]) == (0, True)

@@ -218,6 +218,7 @@ async def test_caps_of_loops_can_be_set(
     assert output.get("truncated", False) == (count == 2)
 
 
+@pytest.mark.promise("limit.signals")
 async def test_the_number_of_waiting_signals_can_be_set(tmp_path: Path) -> None:
     steps = [
         {"id": "w", "type": "wait", "config": {"signal": "never"}},

@@ -80,7 +80,7 @@ async def test_a_listed_name_is_not_taken_by_another_program(room: Room) -> None
     false_one.chmod(0o755)
     for command, more in (("./echo", {}), ("echo", {"env": {"PATH": str(room.folder)}})):
         with pytest.raises(PermissionDeniedError):
-            await room.run(command, **more)  # type: ignore[arg-type] # parameters by name
+            await room.run(command, **more)
     assert (await room.run("/bin/echo", "x"))["exit_code"] == 0
 
 
@@ -123,6 +123,7 @@ async def test_a_reference_in_shell_text_is_refused_with_a_patch_that_mends_it()
     assert list(check_command(harmless)) == []
 
 
+@pytest.mark.promise("safe.shell-sandbox")
 async def test_nothing_outside_of_its_folders_is_written(room: Room, tmp_path: Path) -> None:
     if not (await room.machine()).landlock:
         pytest.skip("this kernel has no Landlock")
@@ -148,6 +149,7 @@ async def test_data_opens_no_folder_for_writing(room: Room) -> None:
         assert [path.name for path in Path(other).iterdir()] == ["made"]
 
 
+@pytest.mark.promise("safe.shell-sandbox")
 async def test_a_command_sees_and_signals_no_process_but_its_own(room: Room) -> None:
     machine = await room.machine()
     if not (machine.namespaces and machine.proc):
@@ -173,6 +175,7 @@ async def test_without_namespaces_landlock_keeps_it_from_looking_and_signalling(
     assert done["stderr"].lower().count("not permitted") >= 1
 
 
+@pytest.mark.promise("safe.shell-sandbox")
 async def test_limits_hold(room: Room) -> None:
     room.settings |= {
         "shell.max_file_bytes": 1 << 20,
@@ -226,6 +229,7 @@ async def test_a_command_can_be_cut_off_from_the_network(room: Room) -> None:
     assert any(word in done["stderr"] for word in ("unreachable", "refused", "denied"))
 
 
+@pytest.mark.promise("safe.shell-sandbox")
 async def test_what_is_required_is_there_or_nothing_runs(room: Room) -> None:
     await room.machine(**BARE, network=False, why="forbidden here")
     for settings in (
