@@ -142,6 +142,7 @@ class RunningStep:
         """Put an event about this step into the log, once in an attempt."""
         if self.recorded(name):
             return False
+        self._world.run.has_room()
         self._world.run.record(event_type, self.step_id, {"once": name, **payload})
         return True
 

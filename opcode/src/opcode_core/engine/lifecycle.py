@@ -74,7 +74,8 @@ class StepLifecycle:
         if state is not None and state.status != "pending":
             return self._begun(frame, step, state)
         self._may_begin()
-        if not kind.in_place or (guard is not None and not guard.quick):
+        waits = not kind.in_place or self._runtime.careful
+        if waits or (guard is not None and not guard.quick):
             return Unfinished(step)
         started = False
         try:
@@ -216,9 +217,7 @@ class StepLifecycle:
             context = RunningStep(self._world, frame, step, attempt)
             try:
                 if not started and attempt > 1:
-                    self._run.record(
-                        events.STEP_RETRY_ATTEMPT, context.step_id, {"attempt": attempt}
-                    )
+                    self._outcomes.again(frame, step, attempt)
                 elif not started:
                     self._outcomes.start(frame, step)
                 output = await self._within_limit(step, context)
@@ -236,11 +235,12 @@ class StepLifecycle:
         return None
 
     async def _within_limit(self, step: PlannedStep, context: RunningStep) -> Any:
+        if self._runtime.careful:
+            await self._runtime.stored()
         work = step.type.execute(context)
         if step.timeout is None:
             return await work
-        began = self._run.state.steps[context.step_id].attempt_at
-        deadline = (began or 0) / 1e6 + step.timeout
+        deadline = (self._run.state.steps[context.step_id].deadline or 0) / 1e6
         with self._world.waits.deadline(deadline):
             try:
                 left = deadline - self._runtime.now()

@@ -13,6 +13,7 @@ from opcode_core.jsonio import read_json, write_json
 from opcode_core.model import events
 from opcode_core.model.definition import PlannedStep
 from opcode_core.model.state import SETTLED
+from opcode_core.moments import iso_time, to_micros
 
 _ROOM = 32
 """How many levels an output leaves for what it is wrapped in: events, the workflow's output, answers."""
@@ -34,10 +35,24 @@ class Outcomes:
         Raises:
             LimitExceededError: The workflow has too many events already.
         """
-        most = self._run.limits.events
-        if self._run.state.sequence >= most:
-            raise LimitExceededError(f"the workflow has {most} events: no step can begin any more")
-        self._run.record(events.STEP_STARTED, frame.full_id(step))
+        self._run.has_room()
+        self._run.record(events.STEP_STARTED, frame.full_id(step), self._limit(step))
+
+    def again(self, frame: Frame, step: PlannedStep, attempt: int) -> None:
+        """A further attempt of a step begins.
+
+        Raises:
+            LimitExceededError: The workflow has too many events already.
+        """
+        self._run.has_room()
+        payload = {"attempt": attempt, **(self._limit(step) or {})}
+        self._run.record(events.STEP_RETRY_ATTEMPT, frame.full_id(step), payload)
+
+    def _limit(self, step: PlannedStep) -> dict[str, str] | None:
+        """When an attempt that begins now is out of time; None for never."""
+        if step.timeout is None:
+            return None
+        return {"until": iso_time(to_micros(self._run.now() + step.timeout))}
 
     def complete(self, frame: Frame, step: PlannedStep, output: Any) -> None:
         """A step has given something: it is kept as JSON, and as a value of its own that nobody else can change.

@@ -10,6 +10,7 @@ import orjson
 
 from opcode_core.engine.frames import Frame
 from opcode_core.engine.runtime import Runtime
+from opcode_core.errors import LimitExceededError
 from opcode_core.model.definition import Plan, StepList
 from opcode_core.model.events import Event
 from opcode_core.model.state import WorkflowState
@@ -76,6 +77,18 @@ class WorkflowRun:
         self._runtime.store(event, text, state)
         if state.context is not context:
             self.see()
+
+    def has_room(self) -> None:
+        """Let nothing more begin when the workflow has too many events.
+
+        Raises:
+            LimitExceededError: It has.
+        """
+        if self.state.sequence >= self.limits.events:
+            raise LimitExceededError(
+                f"the workflow has {self.limits.events} events: no step can begin any more",
+                {"limit": self.limits.events},
+            )
 
     def now(self) -> float:
         """What time it is, in seconds since 1970."""

@@ -91,13 +91,21 @@ def _step_started(state: WorkflowState, event: Event) -> None:
     )  # it was cancelled when the workflow was out of time
     step.attempts = 1
     step.started_at = step.attempt_at = event.timestamp
+    _note_deadline(step, event)
     step.error = None
+
+
+def _note_deadline(step: StepState, event: Event) -> None:
+    until = (event.payload or {}).get("until")
+    step.deadline = None if until is None else parse_time(until)
 
 
 def _step_suspended(state: WorkflowState, event: Event) -> None:
     step = state.step(event.step_id or "")
     step.status = "suspended"
     step.waits_for = event.payload["reason"]
+    if step.waits_for in ("timeout", "interrupted"):
+        step.deadline = None  # the attempt is over
     step.error = event.payload.get("error", step.error)
     step.changed()
 
@@ -105,7 +113,7 @@ def _step_suspended(state: WorkflowState, event: Event) -> None:
 def _step_retrying(state: WorkflowState, event: Event) -> None:
     step = state.step(event.step_id or "")
     run(step)
-    step.due = None
+    step.due = step.deadline = None
     for one in [event.step_id or "", *state.nested_in(event.step_id or "")]:
         state.withdraw_decision(one, event.timestamp)
     step.retry_at = event.timestamp + event.payload["delay_ms"] * 1000
@@ -119,6 +127,7 @@ def _step_retry_attempt(state: WorkflowState, event: Event) -> None:
     forget(state, step_id, event.timestamp)
     step.attempts = event.payload["attempt"]
     step.attempt_at = event.timestamp
+    _note_deadline(step, event)
     step.recoveries = 0
     run(step)
 
@@ -135,7 +144,7 @@ def _settle(step: StepState, status: str, event: Event) -> None:
     step.status = status
     step.ended_at = event.timestamp
     step.waits_for = None
-    step.due = None
+    step.due = step.deadline = None
     step.retry_at = None
     step.changed()
 

@@ -37,6 +37,7 @@ class StepState:
         final: Whether it failed because the workflow was to fail, which nothing handles.
         records: What it computed once in this attempt, by name; None for nothing.
         due: When its pause or wait is over, in microseconds since 1970; None without one.
+        deadline: When its attempt is out of time, likewise; None for never.
         retry_at: When its next attempt is due, likewise.
         recoveries: How often the process ended while it ran.
         decision: The id of the decision it asks for or asked for last.
@@ -48,6 +49,7 @@ class StepState:
             "_view",
             "attempt_at",
             "attempts",
+            "deadline",
             "decision",
             "due",
             "ended_at",
@@ -73,6 +75,7 @@ class StepState:
         self.final = False
         self.records: dict[str, Any] | None = None
         self.due: int | None = None
+        self.deadline: int | None = None
         self.retry_at: int | None = None
         self.recoveries = 0
         self.decision: str | None = None
@@ -192,7 +195,9 @@ class WorkflowState:
     def wakes_at(self) -> int | None:
         """When a deadline of what it waits for passes, in microseconds since 1970; None for never."""
         deadlines = [one.timeout_at for one in self.pending_decisions()]
-        deadlines += [step.due for step in self.steps.values() if step.status == "suspended"]
+        for step in self.steps.values():
+            if step.status == "suspended":
+                deadlines += [step.due, step.deadline]
         return min((when for when in deadlines if when is not None), default=None)
 
     def apply(self, event: Event) -> None:
