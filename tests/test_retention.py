@@ -70,8 +70,12 @@ async def kept(service: Service) -> set[str]:
     return {row["workflow_id"] for row in found}
 
 
+def database_of(service: Service) -> Any:
+    return service._store._database  # type: ignore[attr-defined] # of this store
+
+
 async def rows_in(service: Service, table: str) -> int:
-    ((count,),) = await service._store._database.read(f"SELECT count(*) FROM {table}")  # type: ignore[attr-defined]
+    ((count,),) = await database_of(service).read(f"SELECT count(*) FROM {table}")
     return int(count)
 
 
@@ -238,6 +242,30 @@ async def test_one_that_somebody_just_brings_back_stays_whole(
     with pytest.raises(NotFoundError):
         await signal
     assert await rows_in(service, "events") == 0
+
+
+async def test_a_child_stays_when_who_started_it_is_brought_back_meanwhile(
+    room: Room, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = {"id": "c", "action": "workflow.run", "params": {"template_name": "child"}}
+    fail = {"id": "f", "action": "workflow.fail", "params": {"reason": "x"}, "depends_on": ["c"]}
+    await service.define(DefineRequest("child", {"steps": [NOTE]}, "ann"))
+    parent = await run(service, child, fail, WAIT | {"depends_on": ["f"]})
+    both = await kept(service)
+    room.clock.advance(2 * DAY)
+    original = SqliteRetention.delete
+
+    async def delete(self: SqliteRetention, ids: Any) -> Any:
+        await database_of(service).transaction(
+            lambda connection: connection.execute(
+                "UPDATE workflows SET status = 'active' WHERE workflow_id = ?", (parent,)
+            )
+        )
+        return await original(self, ids)
+
+    monkeypatch.setattr(SqliteRetention, "delete", delete)
+    assert await collect(service, 1) == (0, 0, 0)
+    assert await kept(service) == both
 
 
 async def test_a_run_of_a_job_that_was_deleted_is_not_run_again(room: Room) -> None:

@@ -29,6 +29,11 @@ WITH RECURSIVE roots AS (
 )
 SELECT root, workflow_id, old FROM family ORDER BY root, depth DESC, workflow_id
 """
+_DELETE = f"""
+DELETE FROM workflows WHERE workflow_id = ? AND status IN {_FINISHED}
+AND NOT EXISTS (SELECT 1 FROM workflows AS parent
+    WHERE parent.workflow_id = workflows.parent_workflow_id AND parent.status NOT IN {_FINISHED})
+"""
 _COUNTS = """
 SELECT (SELECT count(*) FROM events WHERE workflow_id IN (SELECT value FROM json_each(?1))),
     (SELECT count(*) FROM decisions WHERE workflow_id IN (SELECT value FROM json_each(?1)))
@@ -88,7 +93,7 @@ def _delete(connection: sqlite3.Connection, workflow_id: str) -> Deleted:
     def rows(statement: str) -> Any:
         return connection.execute(statement, (workflow_id,)).rowcount
 
-    if not rows(f"DELETE FROM workflows WHERE workflow_id = ? AND status IN {_FINISHED}"):
+    if not rows(_DELETE):
         return Deleted()
     # a run of a job without its workflow would count as not begun
     rows("DELETE FROM job_runs WHERE workflow_id = ?")
