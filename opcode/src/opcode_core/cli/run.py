@@ -1,4 +1,4 @@
-"""`opcode run`: a definition from a file, in this process, its steps shown as they settle."""
+"""`opcode run`: a definition from a file, its steps shown as they settle."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from opcode_core.cli.deciding import answer_for, can_ask, show
+from opcode_core.cli.elsewhere import RunsWorkflows, here_or_elsewhere
 from opcode_core.cli.files import read_definition
 from opcode_core.cli.text import (
     BAD_USAGE,
@@ -33,10 +34,8 @@ from opcode_core.jsonio import parse_json
 from opcode_core.logs import configure
 from opcode_core.model.events import Event
 from opcode_core.model.requests import DefineRequest, RunRequest, SignalRequest
-from opcode_core.opening import open_service
 from opcode_core.plan.compile import diagnose
 from opcode_core.plugins.discovery import load_plugins
-from opcode_core.service import Service
 from opcode_core.settings import Settings, SettingsError, load_settings
 
 _AGENT = "command-line"
@@ -132,7 +131,7 @@ async def _run(
     *,
     as_json: bool,
 ) -> int:
-    async with open_service(settings, registry=registry) as service:
+    async with here_or_elsewhere(settings, registry) as service:
         await service.define(request)
         progress = None if as_json else _Progress()
         run = RunRequest(
@@ -148,7 +147,7 @@ async def _run(
 
 
 async def _to_the_end(
-    service: Service, run: RunRequest, progress: _Progress | None
+    service: RunsWorkflows, run: RunRequest, progress: _Progress | None
 ) -> dict[str, Any]:
     """Run a workflow to its end; Ctrl-C cancels it."""
     interrupted = asyncio.Event()
@@ -179,7 +178,7 @@ async def _to_the_end(
 
 
 async def _answered(
-    service: Service, workflow_id: str, stopping: asyncio.Task[Any], *, ask: bool
+    service: RunsWorkflows, workflow_id: str, stopping: asyncio.Task[Any], *, ask: bool
 ) -> bool:
     """Whether the workflow goes on because a person answered what it asks."""
     state = await service.result(workflow_id)
