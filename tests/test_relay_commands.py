@@ -47,11 +47,11 @@ def shell(step_id: str, command: str, **more: Any) -> dict[str, Any]:
 def test_a_run_is_the_engines_when_there_is_one(room: Room) -> None:
     server = room.greeted()
     fail = {"id": "b", "action": "workflow.fail", "params": {"reason": "no"}, "depends_on": ["a"]}
-    file = file_of(room, shell("a", "pwd"), fail)
+    file = file_of(room, shell("a", "pwd > where"), fail)
     done = opcode(room, "run", file, "--db", str(room.database))
     out, err = done.communicate(timeout=SECONDS)
     assert done.returncode == 1, err
-    assert str(room.folder) in out
+    assert (room.folder / "where").read_text().strip() == str(room.folder)
     assert out.index("✓") < out.index("✗") < out.index("failed")
     (row,) = server.call("query", resource="workflows")["workflows"]
     assert (row["status"], row["agent_id"]) == ("failed", "command-line")
