@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opcode_action_shell.guard import check_command
+from opcode_action_shell.guard import check_command, judge_command
 from opcode_action_shell.isolation import choose
 from opcode_action_shell.launch import Machine
 from opcode_core import IsolationError, PermissionDeniedError
@@ -82,6 +82,12 @@ async def test_a_listed_name_is_not_taken_by_another_program(room: Room) -> None
         with pytest.raises(PermissionDeniedError):
             await room.run(command, **more)
     assert (await room.run("/bin/echo", "x"))["exit_code"] == 0
+    policy: Any = room
+    judge_command("echo", policy)
+    judge_command("/bin/echo", policy)
+    for refused in ("/nowhere/echo", "./echo", "no-such-program", "echo x | sh", "cat"):
+        with pytest.raises(PermissionDeniedError):
+            judge_command(refused, policy)
 
 
 async def test_values_with_quotes_and_newlines_stay_one_argument(room: Room) -> None:

@@ -194,4 +194,7 @@ def _names(pattern: str, program: str) -> bool:
     if not fnmatch.fnmatchcase(name, pattern):
         return False
     usual = shutil.which(name, path=os.environ.get("PATH") or DEFAULT_PATH)
-    return usual is not None and os.path.samefile(usual, os.path.join(folder, name))
+    try:
+        return usual is not None and os.path.samefile(usual, os.path.join(folder, name))
+    except OSError:
+        return False

@@ -15,6 +15,7 @@ Only the standard library is imported, and of this package what needs no more.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -41,6 +42,8 @@ def main(descriptor: int) -> NoReturn:
     Args:
         descriptor: A socket on which they come.
     """
+    gc.disable()  # a collection would copy every page that a fork shares
+    gc.freeze()
     control = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers are reaped by the kernel
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the server's to act on
@@ -202,7 +205,14 @@ def begin(line: socket.socket, order: Order, streams: list[int], parent: int) ->
 
 
 def spawn(order: Order, streams: list[int]) -> int:
-    """Start the command in a session of its own; its id."""
+    """Start the command in a session of its own, or a process group where the system has no more; its id."""
+    try:
+        return _spawn(order, streams, setsid=True)
+    except NotImplementedError:
+        return _spawn(order, streams, setpgroup=0)
+
+
+def _spawn(order: Order, streams: list[int], **apart: Any) -> int:
     words = [os.fsencode(word) for word in order["words"]]
     return os.posix_spawn(
         words[0],
@@ -211,7 +221,7 @@ def spawn(order: Order, streams: list[int]) -> int:
         file_actions=[
             (os.POSIX_SPAWN_DUP2, stream, number) for number, stream in enumerate(streams)
         ],
-        setsid=True,
+        **apart,
         setsigdef=[signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT],
     )
 
