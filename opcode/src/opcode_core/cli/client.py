@@ -21,6 +21,8 @@ from opcode_core.relay.lock import lock_path, take_lock
 from opcode_core.settings import Settings
 
 _SECONDS = 15.0
+_MOST_SECONDS = 120.0
+"""How long an engine may take for one answer: more than any call may wait."""
 _PAUSE = 0.02
 
 
@@ -121,6 +123,7 @@ class EngineClient:
         self._connection = connection
         self._lines = connection.makefile("rb")
         self._count = 0
+        connection.settimeout(_MOST_SECONDS)
         connection.sendall(greeting("command", os.urandom(8).hex()))
         welcome = read_json(self._line())
         if welcome.get("protocol") != PROTOCOL:
@@ -157,7 +160,10 @@ class EngineClient:
                 return _answer_in(told)
 
     def _line(self) -> bytes:
-        line = self._lines.readline()
+        try:
+            line = self._lines.readline()
+        except TimeoutError:
+            raise ConnectionError("the engine does not answer") from None
         if not line:
             raise ConnectionError("the engine went away")
         return line
