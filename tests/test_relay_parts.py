@@ -30,7 +30,7 @@ def test_lines_are_the_same_however_they_come(texts: list[bytes], data: st.DataO
     whole = b"".join(text + b"\n" for text in texts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
     lines = Lines(longest)
-    seen = []
+    seen: list[bytes] = []
     for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
         seen += lines.feed(whole[start:end])
     assert seen == [text + b"\n" for text in texts if len(text) < longest]

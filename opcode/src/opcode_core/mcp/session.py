@@ -101,12 +101,14 @@ class Session:
         """Write answers, one line each; a client that does not read holds up only this task."""
         try:
             async for message in from_server:
-                response = isinstance(message.message, (types.JSONRPCResponse, types.JSONRPCError))
-                if not (response and message.message.id in self._hidden):
-                    line = message.message.model_dump_json(by_alias=True, exclude_unset=True)
+                told = message.message
+                answers = isinstance(told, (types.JSONRPCResponse, types.JSONRPCError))
+                number: Any = getattr(told, "id", None) if answers else None
+                if number not in self._hidden:
+                    line = told.model_dump_json(by_alias=True, exclude_unset=True)
                     await self._write(line.encode("utf-8") + b"\n")
-                if response:
-                    self._open.answered(message.message.id)
+                if answers:
+                    self._open.answered(number)
         except (BrokenPipeError, ConnectionResetError):
             logger.info("the client does not listen any more")
             self.ended.set()
