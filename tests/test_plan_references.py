@@ -244,3 +244,32 @@ def test_secrets_have_no_place_in_guards_logs_and_events(registry: Registry) -> 
     ):
         step = {"id": "a", "action": action, "params": params}
         assert [p.code for p in found(registry, step)] == ["SECRET_MISPLACED"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [
+        ({"cel": "workflow.nmae == ''"}, "UNKNOWN_REFERENCE"),
+        ({"jq": ".workflow.nmae"}, "UNKNOWN_REFERENCE"),
+        ({"expr": "workflow.nmae == ''"}, "UNKNOWN_REFERENCE"),
+        ({"cel": "inputs.nmae == ''"}, "UNKNOWN_REFERENCE"),
+        ({"jq": ".inputs.nmae == 1"}, "UNKNOWN_REFERENCE"),
+        ({"expr": "inputs.nmae == ''"}, "UNKNOWN_REFERENCE"),
+        ({"jq": ".steps.fecth.output == 1"}, "UNKNOWN_REFERENCE"),
+        ({"expr": "steps.fecth.output == 1"}, "UNKNOWN_REFERENCE"),
+        ({"jq": ".steps.a.output.uuid == 1"}, "NOT_SETTLED"),
+        ({"expr": "steps.a.output.uuid == 1"}, "NOT_SETTLED"),
+        ({"jq": ".iter.index > 1"}, "UNKNOWN_REFERENCE"),
+        ({"expr": "iter.index > 1"}, "UNKNOWN_REFERENCE"),
+    ],
+)
+def test_names_are_checked_alike_in_every_language(condition: dict[str, str], code: str) -> None:
+    plugins = ("steps", "cel", "jq", "expr", "crypto")
+    languages = load_plugins(Settings(plugins_allow=plugins))
+    schema = {"properties": {"name": {}}, "additionalProperties": False}
+    steps = [A, {"id": "fetch", "action": "crypto.uuid"}, reading("x", condition=condition)]
+    (problem,) = found(languages, *steps, input_schema=schema)
+    (language,) = condition
+    assert (problem.path, problem.code) == (f"/steps/2/condition/{language}", code)
+    if "fecth" in str(condition) or "nmae" in str(condition):
+        assert problem.fix is not None

@@ -325,3 +325,25 @@ def test_a_value_deep_in_a_parameter_is_checked(registry: Registry) -> None:
     params = {"url": "https://example.com", "headers": {"x": "${{steps.files.entries}}"}}
     (problem,) = found(registry, reader("x", action="http.get", params=params))
     assert (problem.path, problem.code) == ("/steps/4/params/headers/x", "WRONG_TYPE")
+
+
+@pytest.mark.parametrize(
+    ("condition", "mended"),
+    [
+        ("steps.a-b.status == 'completed'", "steps['a-b'].status == 'completed'"),
+        ("steps.a-b-2.status == 'x'", "steps['a-b-2'].status == 'x'"),
+        ("${{ steps.a-b.output.uuid == 'x' }}", "${{ steps['a-b'].output.uuid == 'x' }}"),
+    ],
+)
+def test_an_id_with_a_dash_in_an_expression_is_told_how_it_is_written(
+    registry: Registry, condition: str, mended: str
+) -> None:
+    before = [{"id": one, "action": "crypto.uuid"} for one in ("a-b", "a-b-2", "a")]
+    use = reader("x", condition=condition, depends_on=["a-b", "a-b-2", "a"])
+    definition = {"steps": [*before, use]}
+    (problem,) = diagnose(definition, registry).problems
+    assert problem.code == "BAD_EXPRESSION"
+    assert "subtracts" in (problem.hint or "")
+    fixed = apply(definition, problem.fix)
+    assert fixed["steps"][3]["condition"] == mended
+    assert diagnose(fixed, registry).problems == []

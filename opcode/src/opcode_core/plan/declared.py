@@ -91,7 +91,20 @@ def report_expression(
         if name is not None and place.steps.knows(name[0]):
             hint = f"did you mean `steps.{name[0]}`?"
             fix = spot.inserted(error.offset, "steps.")
+    dashed = _dashed(spot.source, place)
+    if dashed is not None:
+        right = f"steps['{dashed}']"
+        hint = f"in an expression `-` subtracts: write `{right}`"
+        fix = spot.respelt(f"steps.{dashed}", right)
     problems.add(spot.at, "BAD_EXPRESSION", error.message, hint=hint, fix=fix, offset=offset)
+
+
+def _dashed(source: str, place: Place) -> str | None:
+    """The longest id of a step with a `-` in it that an expression has after a dot."""
+    if "-" not in source:
+        return None
+    found = [one for one in place.steps.names() if "-" in one and f"steps.{one}" in source]
+    return max(found, key=len, default=None)
 
 
 def _of_step(path: ReadPath, place: Place) -> Shape | Miss | None:

@@ -80,6 +80,13 @@ class Spot:
             return None
         return self._replaced(0, len(self.source), path_text((*new, *whole[len(old) :])))
 
+    def respelt(self, old: str, new: str) -> Fix | None:
+        """The patch that writes one text for another; None unless the piece has it exactly once."""
+        if self.source.count(old) != 1:
+            return None
+        start = self.source.index(old)
+        return self._replaced(start, start + len(old), new)
+
     def inserted(self, position: int, text: str) -> Fix:
         """The patch that writes something at a position of the piece."""
         return self._replaced(position, position, text)
