@@ -519,27 +519,36 @@ async def test_state_is_what_the_events_say(settings: Settings, registry: Regist
 
 
 async def test_a_commit_that_fails_is_told_and_leaves_no_gap(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Service, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await define(service, step("a", "t.log", 1), step("b", "t.log", 2, **after("a")))
     commit = Database.commit
-    calls = 0
+    calls, full = 0, True
 
     async def failing(self: Database, work: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls == 2:
+        if calls >= 2 and full:
             raise StoreError("the disk is full", {"reason": "full"})
         return await commit(self, work)
 
     monkeypatch.setattr(Database, "commit", failing)
     with pytest.raises(StoreError) as caught:
-        await run(service)
+        await run(service, wait_ms=100)
     assert caught.value.details == {"reason": "full"}
     listed = (await service.query(QueryRequest("workflows")))["workflows"]
-    found = await events(service, listed[0]["workflow_id"])
-    assert [one["sequence"] for one in found] == [1, 2]
+    workflow_id = listed[0]["workflow_id"]
+    assert [one["sequence"] for one in await events(service, workflow_id)] == [1, 2]
+    with pytest.raises(StoreError):
+        await run(service)
+    full = False
+    answer = await service.status(StatusRequest(workflow_id, wait_ms=5000))
+    assert answer["status"] == "completed", "it goes on by itself"
+    found = await events(service, workflow_id)
+    assert [one["sequence"] for one in found] == list(range(1, len(found) + 1))
+    assert world.log == [1, 2], "nothing ran twice"
     assert (await run(service))["status"] == "completed", "the next one works"
+    assert len((await service.query(QueryRequest("workflows")))["workflows"]) == 2
 
 
 async def test_events_of_many_runs_share_commits(

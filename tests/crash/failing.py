@@ -136,7 +136,7 @@ async def _load(service: Service, found: Found) -> None:
 def _judge(answer: Any, found: Found) -> None:
     if isinstance(answer, StoreError):
         found.refused += 1
-        if answer.details.get("reason") not in REASONS:
+        if (answer.details or {}).get("reason") not in REASONS:
             found.wrong.append(f"a reason of its own: {answer.to_json()}")
     elif isinstance(answer, BaseException):
         found.wrong.append(repr(answer))

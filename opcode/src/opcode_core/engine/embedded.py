@@ -76,12 +76,20 @@ class EmbeddedRuntime:
         workflow_id: The workflow.
         resources: What it shares with the others.
         children: The workflows it may start.
+        careful: Whether each step's beginning is stored before anything of it is done.
     """
 
-    def __init__(self, workflow_id: str, resources: ProcessResources, children: Children) -> None:
+    def __init__(
+        self,
+        workflow_id: str,
+        resources: ProcessResources,
+        children: Children,
+        careful: bool,  # noqa: FBT001 - every caller says it
+    ) -> None:
         self._workflow_id = workflow_id
         self._resources = resources
         self._journal = resources.store.journal
+        self.careful = careful
         self.children = children
         self.circuits = resources.circuits
         self.limits = resources.settings.limits
@@ -175,6 +183,7 @@ class WatchedRuntime(EmbeddedRuntime):
         workflow_id: The workflow.
         resources: What it shares with the others.
         children: The workflows it may start.
+        careful: See there.
         watch: Called with each event as it happens.
     """
 
@@ -183,9 +192,10 @@ class WatchedRuntime(EmbeddedRuntime):
         workflow_id: str,
         resources: ProcessResources,
         children: Children,
+        careful: bool,  # noqa: FBT001 - as above
         watch: Callable[[Event | None], None],
     ) -> None:
-        super().__init__(workflow_id, resources, children)
+        super().__init__(workflow_id, resources, children, careful)
         self._watch = watch
 
     def store(self, event: Event, payload: bytes | None, state: WorkflowState) -> None:

@@ -225,9 +225,8 @@ class Engine:
 
     def _runtime(self, workflow_id: str) -> EmbeddedRuntime:
         watch = self._callers.watcher(workflow_id)
-        if watch is None:
-            return EmbeddedRuntime(workflow_id, self._resources, self._family)
-        return WatchedRuntime(workflow_id, self._resources, self._family, watch)
+        given = (workflow_id, self._resources, self._family, workflow_id in self._resting)
+        return EmbeddedRuntime(*given) if watch is None else WatchedRuntime(*given, watch)
 
     async def _cancel(self, live: LiveWorkflow, signal: Signal) -> None:
         """Cancel a workflow and its children; returns when that is stored."""

@@ -126,6 +126,15 @@ class Runtime(Protocol):
         """Whether the process is about to end: what runs may finish, nothing new begins."""
         ...
 
+    @property
+    def careful(self) -> bool:
+        """Whether each step's beginning is stored before anything of it is done, be it ever so harmless.
+
+        So it is after the process has ended while the workflow ran: a step of it may have been the cause, and must be
+        found out after a few times.
+        """
+        ...
+
     def now(self) -> float:
         """Seconds since 1970-01-01 UTC."""
         ...

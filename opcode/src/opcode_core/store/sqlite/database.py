@@ -161,10 +161,9 @@ class Database:
         ]
 
     async def _know(self) -> None:
-        rows = dict(
-            await self._connections.writer.execute_fetchall("SELECT name, value FROM facts")
-        )
-        self._instance, self._count = str(rows["instance"]), int(rows["transactions"])
+        rows = await self._connections.writer.execute_fetchall("SELECT name, value FROM facts")
+        known = {name: value for name, value in rows}  # noqa: C416 - of rows, not of pairs
+        self._instance, self._count = str(known["instance"]), int(known["transactions"])
 
     async def _mend(self) -> None:
         """Open everything anew after the disk has failed; nothing was written since."""

@@ -48,4 +48,9 @@ def unknown_outcome(path: Path) -> StoreError:
 
 def is_passing(error: StoreError) -> bool:
     """Whether what could not be stored may be stored later."""
-    return error.details.get("reason") in PASSING
+    return (error.details or {}).get("reason") in PASSING
+
+
+def is_unknown(error: StoreError | None) -> bool:
+    """Whether nobody knows yet if it was stored."""
+    return error is not None and (error.details or {}).get("outcome") == "unknown"

@@ -19,7 +19,7 @@ from opcode_core.logs import logger
 from opcode_core.model.events import Event
 from opcode_core.model.state import WorkflowState
 from opcode_core.store.sqlite.database import Database
-from opcode_core.store.sqlite.faults import is_passing
+from opcode_core.store.sqlite.faults import is_passing, is_unknown
 from opcode_core.store.sqlite.groups import Group, begins
 
 _PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -40,7 +40,8 @@ class SqliteJournal:
         self._lost: dict[str, StoreError] = {}
         self._failure: StoreError | None = None
         self._resting = False
-        self._closing = asyncio.Event()
+        self._closing = False
+        self._stirred = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._idle: asyncio.Future[None] | None = None
         self._called = False
@@ -96,9 +97,11 @@ class SqliteJournal:
         if error is None or not self._holds(workflow_id):
             return False
         in_flight = self._in_flight is not None and self._in_flight.has(workflow_id)
-        if in_flight and (not self._resting or _is_unknown(error)):
+        if in_flight and (not self._resting or is_unknown(error)):
             return False
         self._lose([workflow_id], error)
+        if self._in_flight is not None and not self._in_flight.rows:
+            self._stirred.set()
         return True
 
     def forget(self, workflow_id: str) -> None:
@@ -107,7 +110,8 @@ class SqliteJournal:
 
     async def close(self) -> None:
         """Store what was taken; what cannot be stored is tried once more, and then left."""
-        self._closing.set()
+        self._closing = True
+        self._stirred.set()
         while self._group.rows or self._in_flight is not None:
             await self._attempt()
             if self._failure is not None:
@@ -173,7 +177,7 @@ class SqliteJournal:
                 if not group.rows:
                     break
                 await self._rest(next(pauses, _PAUSES[-1]))
-                if not _is_unknown(error):
+                if not is_unknown(error):
                     work = group.work()  # something may have been taken out of it
             except Exception as error:  # noqa: BLE001 - whatever it was, these events are not in the log
                 logger.error("events could not be stored", exc_info=error)
@@ -193,20 +197,20 @@ class SqliteJournal:
         if self._failure is None:
             logger.error("events could not be stored", extra={"data": {"error": error.message}})
         self._failure = error
-        begun = self._group.begun if _is_unknown(error) else self._group.begun | group.begun
+        begun = self._group.begun if is_unknown(error) else self._group.begun | group.begun
         self._lose(list(begun), error)
         _tell(group)
         _tell(self._group)
 
     async def _rest(self, seconds: float) -> None:
-        """Pause; not for long when the end is near."""
+        """Pause; not for long when nothing is left to be stored, or the end is near."""
         self._resting = True
+        self._stirred.clear()
         try:
-            if self._closing.is_set():
-                await asyncio.sleep(_PAUSES[0])
-                return
+            if self._closing:
+                seconds = _PAUSES[0]
             async with asyncio.timeout(seconds):
-                await self._closing.wait()
+                await self._stirred.wait()
         except TimeoutError:
             pass
         finally:
@@ -251,7 +255,3 @@ def _tell(group: Group) -> None:
 def _told_anew(error: StoreError) -> StoreError:
     """The same as an exception of its own: one that is raised again and again gathers all the places it was."""
     return StoreError(error.message, error.details)
-
-
-def _is_unknown(error: StoreError | None) -> bool:
-    return error is not None and error.details.get("outcome") == "unknown"

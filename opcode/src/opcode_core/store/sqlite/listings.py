@@ -154,7 +154,7 @@ WORKFLOWS = Listing(
         "template_name": "template_name = ?",
         "since": "created_at >= ?",
     },
-    key=("workflow_id",),
+    key=("created_at", "workflow_id"),
     descending=True,
     show=_workflow,
 )

@@ -7,11 +7,11 @@ CREATE TABLE facts (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO facts VALUES ('instance', lower(hex(randomblob(8)))), ('transactions', 0);
 
--- Lists come newest first, all of them or those of one kind: the key, which is made of time, follows in each index.
-CREATE INDEX workflows_by_status ON workflows (status);
-CREATE INDEX workflows_by_agent ON workflows (agent_id);
-CREATE INDEX workflows_by_template ON workflows (template_name);
+-- Lists come newest first, all of them or those of one kind; the key follows in each index.
 CREATE INDEX workflows_by_time ON workflows (created_at);
+CREATE INDEX workflows_by_status ON workflows (status, created_at);
+CREATE INDEX workflows_by_agent ON workflows (agent_id, created_at);
+CREATE INDEX workflows_by_template ON workflows (template_name, created_at);
 CREATE INDEX decisions_by_status ON decisions (status, created_at, id);
 DROP INDEX workflows_unfinished;
 DROP INDEX decisions_pending;
