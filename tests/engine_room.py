@@ -11,8 +11,10 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
+import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from memory_store import Disk
+from opcode_core.errors import OpcodeError
 from opcode_core.model.events import Event
 from opcode_core.model.requests import DefineRequest, RunRequest, SignalRequest, StatusRequest
 from opcode_core.model.state import WorkflowState
@@ -183,6 +185,15 @@ def ask(step_id: str, *after: str, **config: Any) -> Step:
     return container("reasoning", step_id, {"prompt_context": "now what?", **config}, **more)
 
 
+def parallel(*branches: list[Step], mode: str = "all", step_id: str = "p", **more: Any) -> Step:
+    return container("parallel", step_id, {"branches": list(branches), "mode": mode}, **more)
+
+
+def loop(*body: Step, step_id: str = "l", **config: Any) -> Step:
+    more = config.pop("more", {})
+    return container("loop", step_id, {"mode": "for_each", **config, "body": list(body)}, **more)
+
+
 def child(step_id: str, template: str, **more: Any) -> Step:
     """A step that runs another template."""
     params = {"template_name": template, "params": more.pop("params", {})}
@@ -270,3 +281,15 @@ async def defined(service: Service, *steps: Step, name: str = "t", **more: Any) 
 async def side_by_side(*works: Coroutine[Any, Any, T]) -> list[T | BaseException]:
     """Do several things at once; give what each gave or raised."""
     return await asyncio.gather(*works, return_exceptions=True)
+
+
+async def refused(
+    room: Room, run: str, kind: str, step_id: str | None = None, **payload: Any
+) -> OpcodeError:
+    """Send a signal that must be refused and leave nothing behind."""
+    before = room.told(run)
+    with pytest.raises(OpcodeError) as caught:
+        await room.signal(run, kind, step_id, **payload)
+    await asyncio.sleep(1)
+    assert room.told(run) == before
+    return caught.value

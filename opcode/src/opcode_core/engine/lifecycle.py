@@ -56,7 +56,7 @@ class StepLifecycle:
         self._world = world
         self._run = world.run
         self._runtime = world.runtime
-        self._outcomes = Outcomes(world.run)
+        self._outcomes = Outcomes(world.run, world.runtime.children)
         self._interruptions = Interruptions(world)
         self._fallbacks: dict[str, asyncio.Lock] = {}
 

@@ -7,6 +7,7 @@ from typing import Any
 from opcode_core.actions import Output
 from opcode_core.engine.failures import StepFailedError, final_error, is_final
 from opcode_core.engine.frames import Frame
+from opcode_core.engine.runtime import Children
 from opcode_core.engine.workflow import WorkflowRun
 from opcode_core.errors import ExecutionError, LimitExceededError, OpcodeError
 from opcode_core.jsonio import read_json, write_json
@@ -24,10 +25,12 @@ class Outcomes:
 
     Args:
         run: The workflow.
+        children: The workflows it started.
     """
 
-    def __init__(self, run: WorkflowRun) -> None:
+    def __init__(self, run: WorkflowRun, children: Children) -> None:
         self._run = run
+        self._children = children
 
     def start(self, frame: Frame, step: PlannedStep) -> None:
         """A step begins.
@@ -45,6 +48,8 @@ class Outcomes:
             LimitExceededError: The workflow has too many events already.
         """
         self._run.has_room()
+        for nested in self._unsettled_in(frame.full_id(step)):
+            self._orphan(nested)
         payload = {"attempt": attempt, **(self._limit(step) or {})}
         self._run.record(events.STEP_RETRY_ATTEMPT, frame.full_id(step), payload)
 
@@ -128,10 +133,19 @@ class Outcomes:
 
     def abandon(self, step_id: str, reason: str) -> None:
         """Let nothing inside a step stay unsettled."""
-        states = self._run.state.steps
-        for nested in self._run.state.nested_in(step_id):
-            if states[nested].status not in SETTLED:
-                self._run.record(events.STEP_SKIPPED, nested, {"reason": reason})
+        for nested in self._unsettled_in(step_id):
+            self._orphan(nested)
+            self._run.record(events.STEP_SKIPPED, nested, {"reason": reason})
+
+    def _unsettled_in(self, step_id: str) -> list[str]:
+        state = self._run.state
+        return [one for one in state.nested_in(step_id) if state.steps[one].status not in SETTLED]
+
+    def _orphan(self, step_id: str) -> None:
+        """Nobody waits any more for the workflow that a step started."""
+        child_id = self._run.state.children.get(step_id)
+        if child_id is not None:
+            self._children.cancel(child_id)
 
     @staticmethod
     def _needs(frame: Frame, step_id: str, spare: str) -> bool:

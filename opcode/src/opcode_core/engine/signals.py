@@ -182,8 +182,19 @@ def _retry(run: WorkflowRun, signal: Signal) -> Effect:
         if params is not None and not _takes_params(run, step_id):
             raise ValidationError(f"step `{step_id}` runs no action: it has no params to replace")
     before = state.status
+    abandoned = [] if step_id is None else _unfinished_children(state, step_id)
     run.record(events.SIGNAL_RECEIVED, step_id, signal.payload_of_event(), signal.agent_id)
-    return Effect(_resumed(run, before), withdrawn=[] if step_id is None else [step_id])
+    withdrawn = [] if step_id is None else [step_id]
+    return Effect(_resumed(run, before), withdrawn=withdrawn, abandoned=abandoned)
+
+
+def _unfinished_children(state: WorkflowState, step_id: str) -> list[str]:
+    """The workflows that a step, or one inside it that has not settled, started."""
+    return [
+        state.children[one]
+        for one in [step_id, *state.nested_in(step_id)]
+        if one in state.children and state.steps[one].status not in SETTLED
+    ]
 
 
 def _can_retry(step: StepState) -> bool:
@@ -217,11 +228,8 @@ def _skip(run: WorkflowRun, signal: Signal) -> Effect:
             f"step `{step_id}` is failed, but the workflow is not yet: what runs beside it ends first"
         )
     run.record(events.SIGNAL_RECEIVED, step_id, signal.payload_of_event(), signal.agent_id)
-    abandoned = []
+    abandoned = _unfinished_children(state, step_id)
     for one in [*state.nested_in(step_id), step_id]:
-        child = state.children.get(one)
-        if child is not None:
-            abandoned.append(child)
         if one == step_id or state.steps[one].status not in SETTLED:
             run.record(events.STEP_SKIPPED, one, {"reason": "skipped by a signal"})
     return Effect(_resumed(run, before), withdrawn=[step_id], abandoned=abandoned)

@@ -1,0 +1,216 @@
+"""Workflows that workflows start: once, waited for without holding anything, told apart by how they end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from engine_room import (
+    HOUR,
+    Room,
+    ask,
+    child,
+    container,
+    fallback,
+    now,
+    strategy,
+    virtually,
+    with_settings,
+    work,
+)
+
+
+def context(step_id: str, action: str, *after: str, **params: Any) -> dict[str, Any]:
+    made = {"id": step_id, "action": "workflow.context", "params": {"action": action, **params}}
+    return {**made, "depends_on": list(after)} if after else made
+
+
+@virtually
+async def test_a_child_gives_its_output_and_takes_its_inputs(room: Room) -> None:
+    room.define(work("x", "${{inputs.n}}", seconds=HOUR), name="small", inputs={"n": 0})
+    room.define(child("c", "small", params={"n": 7}))
+    run = await room.run()
+    await asyncio.sleep(2 * HOUR)
+    assert (await room.state(run)).output == 7
+    (small,) = room.children(run)
+    assert (await room.state(small)).parent == (run, "c")
+
+
+@virtually
+async def test_a_child_that_fails_is_a_failed_step_like_any_other(room: Room) -> None:
+    room.define({"id": "f", "action": "workflow.fail", "params": {"reason": "enough"}}, name="bad")
+    room.define(child("c", "bad", **fallback("s")), now("s", "instead"))
+    run = await room.run()
+    state = await room.state(run)
+    assert (state.status, state.output) == ("completed", "instead")
+    assert state.steps["c"].error is not None
+    assert state.steps["c"].error["details"]["cause"]["step_id"] == "f"
+
+
+@virtually
+async def test_wrong_inputs_and_templates_fail_the_step(room: Room) -> None:
+    room.define(child("c", "nowhere"))
+    run = await room.run()
+    error = (await room.state(run)).error
+    assert error is not None
+    assert (error["code"], error["step_id"]) == ("NOT_FOUND", "c")
+    assert room.children(run) == []
+
+
+@virtually
+async def test_a_child_cancelled_by_itself_fails_its_parents_step(room: Room) -> None:
+    room.define(ask("q"), name="asks")
+    room.define(child("c", "asks"))
+    run = await room.run()
+    (small,) = room.children(run)
+    await room.signal(small, "cancel")
+    await asyncio.sleep(1)
+    error = (await room.state(run)).error
+    assert error is not None
+    assert (error["code"], error["step_id"]) == ("CANCELLED", "c")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@virtually
+async def test_a_parent_is_suspended_with_its_child_and_goes_on_with_its_end(
+    restart: bool, room: Room
+) -> None:
+    room.define(ask("q"), work("x", 3, "q", seconds=HOUR), name="asks")
+    room.define(child("c", "asks"), now("after", "${{steps.c.output}}", "c"))
+    run = await room.run()
+    (small,) = room.children(run)
+    assert (await room.state(run)).status == "suspended"
+    assert room.process.engine.running == []
+    await room.signal(small, "decision", choice="yes")
+    assert (await room.state(small)).status == "active"
+    assert (await room.state(run)).status == "suspended"  # nothing to be done in it
+    if restart:
+        await room.crash()
+        assert len(room.children(run)) == 1
+    await asyncio.sleep(2 * HOUR)
+    assert (await room.state(run)).output == 3
+    assert len(room.children(run)) == 1
+
+
+@virtually
+async def test_a_child_that_ended_while_its_parent_was_away_is_noticed_at_the_start(
+    room: Room,
+) -> None:
+    room.define(ask("q"), name="asks")
+    room.define(child("c", "asks"))
+    run = await room.run()
+    (small,) = room.children(run)
+    deciding = asyncio.ensure_future(room.decide(small))
+    ended = asyncio.Event()
+    room.process.engine.on_end = lambda _: ended.set()
+    await ended.wait()
+    deciding.cancel()
+    await room.crash()
+    await asyncio.sleep(1)
+    assert (await room.state(run)).status == "completed"
+
+
+@with_settings(pool_size=1)
+async def test_ten_generations_on_a_pool_of_one(room: Room) -> None:
+    room.define(work("x", 1, seconds=1), name="g0")
+    for number in range(1, 11):
+        room.define(child("c", f"g{number - 1}"), work("x", 1, seconds=1), name=f"g{number}")
+    runs = [await room.run("g10", wait=0) for _ in range(4)]
+    await asyncio.sleep(200)
+    assert [(await room.state(run)).status for run in runs] == ["completed"] * 4
+
+
+@virtually
+async def test_workflows_run_workflows_sixteen_deep_and_no_deeper(room: Room) -> None:
+    room.define(child("c", "t"))
+    run = await room.run()
+    await asyncio.sleep(1)
+    error = (await room.state(run)).error
+    assert error is not None
+    depth = 1
+    while room.children(run):
+        (run,) = room.children(run)
+        depth += 1
+    assert depth == 16
+    last = (await room.state(run)).error
+    assert last is not None
+    assert (last["code"], error["code"]) == ("LIMIT_EXCEEDED", "LIMIT_EXCEEDED")
+
+
+@virtually
+async def test_context_goes_down_and_up(room: Room) -> None:
+    room.define(
+        context("put", "update", data={"x": 1}, agent_notes="n"),
+        context("get", "read", "put"),
+        context("theirs", "update", "get", data={"y": 2}, workflow_id="${{steps.get.output.x}}"),
+        context={"x": 0, "z": 0},
+    )
+    run = await room.run()
+    state = await room.state(run)
+    assert state.context == {"x": 1, "z": 0, "agent_notes": "n"}
+    assert state.steps["get"].output == state.context
+    assert state.error is not None  # 1 is no workflow's id
+    assert state.steps["theirs"].status == "failed"
+
+
+@virtually
+async def test_only_a_child_s_context_can_be_changed(room: Room) -> None:
+    room.define(ask("q"), name="asks")
+    other = await room.run("asks")
+    room.define(context("u", "update", data={"x": 1}, workflow_id="${{inputs.other}}"), name="u")
+    run = await room.run("u", other=other)
+    error = (await room.state(run)).error
+    assert error is not None
+    assert error["code"] == "PERMISSION_DENIED"
+    assert (await room.state(other)).context == {}
+
+
+@virtually
+async def test_a_retry_of_what_started_a_child_starts_another_one(room: Room) -> None:
+    room.define(work("x", failures=9), name="bad")
+    room.define(child("c", "bad"))
+    run = await room.run()
+    await asyncio.sleep(1)
+    assert (await room.signal(run, "retry", "c"))["status"] == "failed"
+    assert len(room.children(run)) == 2
+
+
+@pytest.mark.parametrize("how", ["race", "timeout", "ignore", "retry", "skip"])
+@virtually
+async def test_a_child_that_nobody_waits_for_any_more_is_cancelled(how: str, room: Room) -> None:
+    room.define(ask("q"), name="asks")
+    branches = [[child("c", "asks")], [work("x", seconds=60, failures=0 if how == "race" else 9)]]
+    more: dict[str, Any] = {
+        "race": {},
+        "timeout": {"timeout": "10s", **strategy("ignore")},
+        "ignore": strategy("ignore"),
+        "retry": {"retry": {"max": 1, "backoff": "none"}, **strategy("ignore")},
+        "skip": {},
+    }[how]
+    if how == "skip":
+        branches = [[child("c", "asks")]]
+    mode = "race" if how == "race" else "all"
+    room.define(container("parallel", "p", {"branches": branches, "mode": mode}, **more))
+    run = await room.run(wait=5)
+    if how == "skip":
+        await room.signal(run, "skip", "p")
+    await asyncio.sleep(HOUR)
+    assert (await room.state(run)).status == "completed"
+    assert len(room.children(run)) == (2 if how == "retry" else 1)
+    for one in room.children(run):
+        assert (await room.state(one)).status == "cancelled"
+
+
+@virtually
+async def test_an_effect_is_not_repeated_when_a_parent_goes_on(room: Room) -> None:
+    room.define(work("x", effect="unsafe"), ask("q", "x"), name="asks")
+    config = {"mode": "for_each", "over": [1, 2], "concurrency": 2, "body": [child("c", "asks")]}
+    room.define(container("loop", "l", config))
+    run = await room.run()
+    for one in room.children(run):
+        await room.crash()
+        await room.decide(one)
+    await asyncio.sleep(1)
+    assert (await room.state(run)).status == "completed"
+    assert set(room.outside.calls.values()) == {1}
