@@ -54,3 +54,13 @@ def test_the_answer_is_one_of_the_names_and_always_the_same(name: str, names: li
     found = nearest(name, names)
     assert found is None or found in names
     assert nearest(name, reversed(names)) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("hsah", "hash"), ("acton", "action"), ("duration", None), ("backof", "backoff")],
+)
+def test_a_name_that_only_shares_letters_is_not_what_was_meant(
+    name: str, meant: str | None
+) -> None:
+    assert nearest(name, ["action", "hash", "backoff"]) == meant
