@@ -91,6 +91,28 @@ def test_when_the_engine_goes_a_relay_is_the_engine_and_answers_what_was_open(
     assert engine_of(room.database) in [relay.pid for relay in relays]
 
 
+def test_while_an_engine_ends_its_relays_are_answered_what_can_be(room: Room) -> None:
+    engine = room.greeted()
+    relay = room.greeted()
+    relay.define(shell("a", "touch begun; until test -e done; do sleep 0.02; done"))
+    relay.define(shell("a", "echo"), name="quick")
+    relay.ask("run", "slow", template_name="t", agent_id="me")
+    until((room.folder / "begun").exists, "it has begun")
+    engine.hang_up()
+    relay.ask("run", "quick", template_name="quick", agent_id="me")
+    began = time.monotonic()
+    for _ in range(20):
+        rows = relay_runs(relay)
+        assert relay.call("status", "s", workflow_id=rows[0]["workflow_id"])["status"] == "active"
+    assert engine.process.poll() is None, "all that was answered by the engine that ends"
+    assert time.monotonic() - began < SOON
+    (room.folder / "done").touch()
+    assert engine.wait() == 0
+    assert relay.result("slow")["status"] == "completed"
+    assert relay.result("quick")["status"] == "completed"
+    assert len(relay_runs(relay)) == 2
+
+
 def test_signals_and_definitions_under_way_are_done_once(room: Room) -> None:
     engine = room.greeted()
     relay = room.greeted()
@@ -186,6 +208,16 @@ def test_serve_is_the_engine_without_a_client(room: Room) -> None:
 
 def relay_runs(relay: Server) -> list[Any]:
     return list(relay.call("query", "q", resource="workflows")["workflows"])
+
+
+def test_a_signal_while_it_starts_ends_it_in_order(room: Room) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        server = room.server()
+        until((room.folder / "opcode.db.lock").exists, "it has begun")
+        server.process.send_signal(number)
+        assert server.wait() == 0
+        assert not list(room.folder.glob("*.sock"))
+        (room.folder / "opcode.db.lock").unlink()
 
 
 def test_a_relay_that_ends_leaves_its_runs_to_the_engine(room: Room) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from opcode_core.cli.text import BAD_USAGE, DONE, FAILED, plain
 from opcode_core.errors import StoreError
 from opcode_core.logs import configure, logger
+from opcode_core.mcp.signals import on_signals
 from opcode_core.relay.handover import Handover
 from opcode_core.relay.lock import lock_path, take_lock
 from opcode_core.relay.process import end_at_once
@@ -72,6 +73,8 @@ async def _engine(settings: Settings, lock: int | None) -> AsyncIterator[tuple[A
 
 
 async def _with_client(settings: Settings, lock: int | None, taken: Handover) -> None:
+    ending = asyncio.Event()
+    on_signals(ending)
     async with _engine(settings, lock) as (service, listener, version):
         if taken.instance:
             logger.info("this process is the engine now")
@@ -83,26 +86,26 @@ async def _with_client(settings: Settings, lock: int | None, taken: Handover) ->
         from opcode_core.mcp.tools import ToolCalls
 
         async def stop(grace: float) -> None:
-            await listener.send_on()
+            listener.leave()
             await service.drain(grace)
+            await listener.send_on()
 
         server = build_server(ToolCalls(service), version, settings.tool_names)
-        await serve_stdio(server, stop, taken)
+        await serve_stdio(server, stop, ending, taken)
 
 
 async def _alone(settings: Settings, lock: int | None) -> None:
-    from opcode_core.mcp.stdio import on_signals
-
     ending = asyncio.Event()
+    on_signals(ending)
     async with _engine(settings, lock) as (service, listener, _):
         gc.enable()
-        on_signals(ending)
         where = plain(listener.path)
         sys.stderr.write(f"opcode: the engine of {plain(settings.db_path)} listens on {where}\n")
         sys.stderr.flush()
         await ending.wait()
-        await listener.send_on()
+        listener.leave()
         await service.drain(_GRACE)
+        await listener.send_on()
 
 
 def _waited_for_lock(database: str) -> int | None:

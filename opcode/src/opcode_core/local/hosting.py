@@ -27,10 +27,11 @@ def hosts(service: Service, settings: Settings, version: str) -> dict[str, Recei
     async def relay(visitor: Visitor) -> None:
         # the SDK, which a command that happens to be the engine may not need at all
         await asyncio.to_thread(importlib.import_module, "opcode_core.mcp.visits")
+        from opcode_core.mcp.leaving import RelayedCalls
         from opcode_core.mcp.server import build_server
         from opcode_core.mcp.visits import serve_relay
 
-        calls = ToolCalls(service, visitor.folder)
+        calls = RelayedCalls(ToolCalls(service, visitor.folder), visitor.leaving)
         server = build_server(calls, version, settings.tool_names)
         await serve_relay(server, visitor.instance, visitor.reader, visitor.writer)
 

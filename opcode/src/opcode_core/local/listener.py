@@ -31,6 +31,7 @@ class Visitor:
         folder: Its working directory; None when it has none.
         reader: What it sends.
         writer: What it is sent.
+        leaving: Set when the engine ends.
     """
 
     role: str
@@ -38,6 +39,7 @@ class Visitor:
     folder: str | None
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    leaving: asyncio.Event
 
 
 Receive = Callable[[Visitor], Awaitable[None]]
@@ -59,6 +61,7 @@ class Listener:
         self._hosts = hosts
         self._visits: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self._leaving = asyncio.Event()
 
     async def let_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it ends."""
@@ -68,7 +71,7 @@ class Listener:
             return
         self._visits.add(task)
         try:
-            visitor = await _greeted(reader, writer)
+            visitor = await _greeted(reader, writer, self._leaving)
             if visitor is not None:
                 await self._hosts[visitor.role](visitor)
         except (ConnectionError, asyncio.CancelledError):
@@ -81,6 +84,10 @@ class Listener:
                 writer.transport.abort()
             else:
                 writer.close()
+
+    def leave(self) -> None:
+        """Begin nothing any more for those who are there, though they are still answered what can be."""
+        self._leaving.set()
 
     async def send_on(self) -> None:
         """Let nobody in any more and cut off who is there: the relays take their calls to the next engine."""
@@ -114,7 +121,9 @@ async def listening(database: str, hosts: dict[str, Receive]) -> AsyncIterator[L
         await listener.send_on()
 
 
-async def _greeted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Visitor | None:
+async def _greeted(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, leaving: asyncio.Event
+) -> Visitor | None:
     """The visitor, if it is one of ours and said who it is in time."""
     user = peer_user(writer.get_extra_info("socket"))
     if user is not None and user != os.geteuid():
@@ -141,6 +150,7 @@ async def _greeted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         folder=_folder(told.get("cwd")),
         reader=reader,
         writer=writer,
+        leaving=leaving,
     )
 
 

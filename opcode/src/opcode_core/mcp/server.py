@@ -8,6 +8,7 @@ from mcp import types
 from mcp.server.lowlevel import Server
 
 from opcode_core.jsonio import write_json
+from opcode_core.mcp.leaving import RelayedCalls
 from opcode_core.mcp.messages import Asked
 from opcode_core.mcp.schemas import TOOLS
 from opcode_core.mcp.tools import ToolCalls
@@ -26,7 +27,7 @@ _NO_DOTS = ("claude-ai", "claude desktop", "copilot", "codex", "openai", "intell
 """Parts of the names of clients that are known to refuse tool names with a dot."""
 
 
-def build_server(calls: ToolCalls, version: str, names: NameStyle) -> Server[Any]:
+def build_server(calls: ToolCalls | RelayedCalls, version: str, names: NameStyle) -> Server[Any]:
     """Build the server.
 
     Args:

@@ -33,16 +33,19 @@ class Session:
         server: The MCP server.
         lines: What the client sends.
         write: Takes what is sent to it.
-        hidden: Ids of requests that are not the client's own: their answers are not for it.
-
-    Attributes:
         ended: Set when the client sends nothing more, or does not listen any more.
+        hidden: Ids of requests that are not the client's own: their answers are not for it.
     """
 
     def __init__(
-        self, server: Server[Any], lines: Lines, write: Write, hidden: frozenset[str] = frozenset()
+        self,
+        server: Server[Any],
+        lines: Lines,
+        write: Write,
+        ended: asyncio.Event,
+        hidden: frozenset[str] = frozenset(),
     ) -> None:
-        self.ended = asyncio.Event()
+        self._ended = ended
         self._server = server
         self._lines = lines
         self._write = write
@@ -95,7 +98,7 @@ class Session:
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             logger.debug("the server ended before its input")
         finally:
-            self.ended.set()
+            self._ended.set()
 
     async def _write_all(self, from_server: MemoryObjectReceiveStream[SessionMessage]) -> None:
         """Write answers, one line each; a client that does not read holds up only this task."""
@@ -111,11 +114,11 @@ class Session:
                     self._open.answered(number)
         except (BrokenPipeError, ConnectionResetError):
             logger.info("the client does not listen any more")
-            self.ended.set()
+            self._ended.set()
             async for _ in from_server:  # nobody may wait for a client that is gone
                 pass
         finally:
-            self.ended.set()
+            self._ended.set()
 
 
 class _OpenCalls:

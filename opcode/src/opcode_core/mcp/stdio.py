@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import signal
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -28,8 +27,10 @@ Stop = Callable[[float], Awaitable[None]]
 _NOTHING = Handover()
 
 
-async def serve_stdio(server: Server[Any], stop: Stop, taken: Handover = _NOTHING) -> None:
-    """Serve until the end of input, SIGTERM or SIGINT; then stop in order. A second signal ends the process at once.
+async def serve_stdio(
+    server: Server[Any], stop: Stop, ending: asyncio.Event, taken: Handover = _NOTHING
+) -> None:
+    """Serve until the end of input, or until it is to end; then stop in order.
 
     Calls that were read before the end are answered, if what they wait for ends within the grace that `stop` gives.
 
@@ -37,17 +38,18 @@ async def serve_stdio(server: Server[Any], stop: Stop, taken: Handover = _NOTHIN
         server: The MCP server.
         stop: Called once when no more calls are taken, with the seconds that running steps may still have; returns when
             nothing runs any more.
+        ending: Set when it is to end, by a signal say; set here at the end of input.
         taken: What this process has of its client from when it was a relay.
     """
     reader_fd, writer_fd = _take_wire()
     write = await _open_writer(writer_fd)
-    session = Session(server, _lines(reader_fd, taken), write, frozenset(taken.hidden))
-    on_signals(session.ended)
+    hidden = frozenset(taken.hidden)
+    session = Session(server, _lines(reader_fd, taken), write, ending, hidden)
     async with asyncio.TaskGroup() as tasks:
-        writing = tasks.create_task(_write_first(write, taken.output, session.ended))
+        writing = tasks.create_task(_write_first(write, taken.output, ending))
         await asyncio.wait((writing,), timeout=_FIRST_SECONDS)
         session.begin(tasks)
-        await session.ended.wait()
+        await ending.wait()
         input_ended = await session.stop_reading()
         if (
             input_ended
@@ -59,18 +61,6 @@ async def serve_stdio(server: Server[Any], stop: Stop, taken: Handover = _NOTHIN
         await session.end(2.0)
         for task in (stopping, writing):
             task.cancel()
-
-
-def on_signals(ending: asyncio.Event) -> None:
-    """Let SIGTERM and SIGINT set the event; when it is set already, end the process at once."""
-
-    def on_signal(number: int) -> None:
-        if ending.is_set():
-            os._exit(128 + number)
-        ending.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
 
 
 async def _stop(stop: Stop, grace: float) -> None:

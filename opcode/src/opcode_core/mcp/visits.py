@@ -29,10 +29,11 @@ async def serve_relay(
         writer.write(line)
         await writer.drain()
 
-    session = Session(server, _lines(reader, instance), write)
+    ended = asyncio.Event()
+    session = Session(server, _lines(reader, instance), write, ended)
     async with asyncio.TaskGroup() as tasks:
         session.begin(tasks)
-        await session.ended.wait()
+        await ended.wait()
         await session.end(0)
 
 
