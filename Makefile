@@ -63,8 +63,9 @@ takeover: $(READY) ## kill the engine 20 times under 8 clients, and count what w
 bench: $(READY) ## measure: durable workflows, expressions, step types, actions, the wire, start-up, memory
 	@$(BIN)/python bench/run.py
 
-crash-all: $(READY) ## kill the server at every point, and 500 times also while it recovers; minutes
+crash-all: $(READY) ## every point, twice at 500 of them; every moment of a power cut; every write that can fail
 	@cd tests && ../$(BIN)/python -m crash.explore --pairs 500 --summary
+	@OPCODE_EVERY_MOMENT=1 $(BIN)/python -m pytest -q tests/test_power_loss.py tests/test_store_faults.py
 
 soak: $(READY) ## ten minutes of random workflows, killed every 5 to 40 seconds
 	@cd tests && ../$(BIN)/python -m crash.soak

@@ -89,7 +89,7 @@ def _effects(trace: Path, consents: Counter[tuple[str, str]], crashes: int) -> l
         allowed = 1 + crashes
         if effect == "unsafe" and step_id != "again":
             allowed = 1 + consents[workflow_id, step_id]
-        if step_id == "flaky":
+        if step_id.rpartition(".")[2].startswith("flaky"):
             allowed *= 2  # it is done twice without a crash
         if count > allowed:
             wrong.append(f"{effect} {step_id} of {workflow_id} was done {count} times")
