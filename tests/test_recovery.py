@@ -381,3 +381,56 @@ def test_without_file_descriptors_a_step_fails_and_the_store_goes_on(tmp_path: P
         check=False,
     )
     assert done.stdout.split() == ["failed", "EXECUTION_ERROR", "completed"], done.stderr
+
+
+WRITING = """
+import asyncio, json, os, random, sys, time
+from pathlib import Path
+import test_recovery as t
+
+folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
+target = folder / "written"
+house = t.House(folder)
+sizes = {"a": 700_000, "b": 900_000}
+
+async def main(pipe):
+    async with house.open() as service:
+        write = {"id": "w", "type": "action", "action": "fs.write"}
+        write["params"] = {"path": str(target), "content": "${{inputs.content}}"}
+        await service.define(t.DefineRequest("write", {"steps": [write]}, "me"))
+        os.write(pipe, b"x")
+        while True:
+            for letter, size in sizes.items():
+                params = {"content": letter * size}
+                answer = await service.run(t.RunRequest("write", "me", params=params))
+                assert answer["status"] == "completed", answer
+
+chance, found = random.Random(3), []
+for _ in range(rounds):
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        asyncio.run(main(writing))
+    os.read(reading, 1)
+    time.sleep(chance.uniform(0.02, 0.1))
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    os.close(reading), os.close(writing)
+    text = target.read_text() if target.exists() else ""
+    found.append([sorted(set(text)), len(text) in (0, *sizes.values())])
+print(json.dumps(found))
+"""
+
+
+def test_a_file_that_was_being_written_is_the_old_one_or_the_new_one(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WRITING, str(tmp_path), "12"],
+        env={**os.environ, "PYTHONPATH": str(TESTS), "OPCODE_FS_ROOTS": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.stdout, done.stderr.decode()
+    found = json.loads(done.stdout)
+    assert len(found) == 12
+    assert all(whole and len(letters) <= 1 for letters, whole in found)
+    assert sum(letters != [] for letters, _ in found) >= 6

@@ -25,6 +25,7 @@ from opcode_core.model.state import WorkflowState
 from opcode_core.store.sqlite import connections
 from opcode_core.store.sqlite.database import open_database
 from opcode_core.store.sqlite.integrity import check_integrity
+from opcode_core.store.sqlite.schema import APPLICATION_ID, scripts
 from opcode_core.store.sqlite.store import SqliteStore, open_store
 
 pytestmark = pytest.mark.anyio
@@ -295,6 +296,52 @@ async def test_a_byte_that_flipped_is_noticed_where_it_matters_and_nowhere_else(
     assert [(one.kind, one.workflow_id) for one in check_integrity(path)] == [
         ("damaged event", "a")
     ]
+
+
+OPENING = (
+    "import asyncio, sys; from pathlib import Path\n"
+    "from opcode_core.store.sqlite.store import open_store\n"
+    "async def main():\n"
+    "    await (await open_store(Path(sys.argv[1]), 'full')).close()\n"
+    "asyncio.run(main())\n"
+)
+
+
+def test_a_process_that_is_killed_while_it_brings_the_schema_up_to_date_leaves_all_or_nothing(
+    path: Path, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=wal")
+        for script in scripts()[:2]:
+            connection.executescript(script)
+        connection.execute("PRAGMA user_version=2")
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute(
+            "INSERT INTO events (workflow_id, sequence, event_type, timestamp) VALUES ('w', 1, 'x', 1)"
+        )
+        connection.commit()
+    killed_at = []
+    log = tmp_path / "points"
+    for number in range(1, 10):
+        log.unlink(missing_ok=True)
+        environment = {
+            **os.environ,
+            "OPCODE_CRASH_AT": str(number),
+            "OPCODE_CRASH_LOG": str(log),
+        }
+        command = [sys.executable, "-c", OPENING, str(path)]
+        if subprocess.run(command, env=environment, check=False).returncode == 0:
+            break
+        killed_at.append(log.read_text().splitlines()[-1])
+        with closing(sqlite3.connect(path)) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            tables = connection.execute("SELECT name FROM sqlite_schema WHERE name = 'facts'")
+            assert version in (2, len(scripts()))
+            assert len(tables.fetchall()) == (version > 2)
+            assert connection.execute("SELECT count(*) FROM events").fetchone() == (1,)
+    assert killed_at.count("migrating") == len(scripts()) - 2
+    assert {"migration begins", "migrated"} <= set(killed_at)
+    assert check_integrity(path)[0].kind == "damaged event"  # what was put in by hand fits nowhere
 
 
 # -------- Places that cannot be written
