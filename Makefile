@@ -10,7 +10,7 @@ MEMBERS := opcode $(sort $(wildcard plugins/opcode-*))
 PROJECTS := pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all check check-others lint format demo takeover bench docs lock dist clean crash-all soak
+.PHONY: help setup test test-all check check-others simulate lint format demo takeover bench docs lock dist clean crash-all soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ check-others: ## the tests alone on Python 3.12 and 3.13, where they are install
 		echo "tests on $$($$python --version)"; \
 		$(MAKE) --no-print-directory check PYTHON="$$python" VENV=.venv-$$version || exit 1; \
 	done
+
+simulate: export OPCODE_SIMULATE ?= 20
+simulate: $(READY) ## the engine in virtual time: OPCODE_SIMULATE times as many lives as in the tests
+	@$(BIN)/python -m pytest -q tests/test_engine_simulation.py tests/test_engine_machine.py
 
 lint: $(READY) ## ruff, mypy and the import contracts
 	@$(BIN)/ruff check --quiet .

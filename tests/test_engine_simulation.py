@@ -38,7 +38,7 @@ def stories(block: int, count: int) -> Iterator[int]:
 def test_whatever_happens_when_the_laws_hold(
     block: int, registry: Registry, outside: Outside
 ) -> None:
-    for story in stories(block, 50):
+    for story in stories(block, 30):
         made = make_story(story, registry)
         for life in range(4):
             try:
@@ -50,7 +50,7 @@ def test_whatever_happens_when_the_laws_hold(
 
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_the_laws_hold_over_crashes(block: int, registry: Registry, outside: Outside) -> None:
-    for story in stories(block, 25):
+    for story in stories(block, 20):
         made = make_story(story, registry)
         for life in range(4):
             try:
@@ -66,7 +66,7 @@ def test_the_laws_hold_over_crashes(block: int, registry: Registry, outside: Out
 def test_what_comes_of_a_workflow_does_not_depend_on_crashes_and_order(
     block: int, registry: Registry, outside: Outside
 ) -> None:
-    for story in stories(block, 15):
+    for story in stories(block, 10):
         made = make_story(story, registry, repeatable=True)
         undisturbed = Simulation(made, story * 100, outside, signals=False)
         undisturbed.run()
