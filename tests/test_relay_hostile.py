@@ -152,6 +152,17 @@ def test_a_long_path_has_relays_too(room: Room) -> None:
     assert not (room.database.parent / "opcode.db.sock").is_symlink()
 
 
+@pytest.mark.parametrize("name", [b"gone", b"\xff\xfe"])
+def test_a_folder_that_cannot_be_told_is_the_engine_s(room: Room, name: bytes) -> None:
+    folder = room.folder / os.fsdecode(name)
+    folder.mkdir()
+    room.greeted()
+    relay = room.server(folder=folder)
+    if name == b"gone":
+        folder.rmdir()
+    assert relay.greet().call("query", resource="jobs") == {"jobs": []}
+
+
 def test_another_user_s_engine_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(str(tmp_path / "opcode.db.sock"))

@@ -71,8 +71,8 @@ def greeting(role: str, instance: str) -> bytes:
         instance: What tells this conversation from all others, also towards the next engine.
     """
     try:
-        folder: str | None = os.getcwd()
-    except OSError:  # it was deleted
+        folder: str | None = os.fsencode(os.getcwd()).decode("utf-8")
+    except (OSError, UnicodeDecodeError):  # it was deleted, or cannot be said in JSON
         folder = None
     told = {"opcode": role, "protocol": PROTOCOL, "instance": instance, "cwd": folder}
     return json.dumps(told).encode("ascii") + b"\n"

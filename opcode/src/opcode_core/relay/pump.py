@@ -221,8 +221,9 @@ class Relay:
     def _lose(self, engine: socket.socket) -> None:
         engine.close()
         self._engine = None
-        self._welcomed = False
         self._answers.clear()
         self._to_engine.clear()
-        self._alone_since = time.monotonic()
-        self._warned = False
+        if self._welcomed:  # else it turned us away, and we are as alone as before
+            self._alone_since = time.monotonic()
+            self._warned = False
+        self._welcomed = False
