@@ -231,6 +231,21 @@ def test_a_relay_that_ends_leaves_its_runs_to_the_engine(room: Room) -> None:
     assert relay.wait() == 0
 
 
+def test_a_relay_that_was_told_to_end_does_not_take_over(room: Room) -> None:
+    engine = room.greeted()
+    ending, other = room.greeted(), room.greeted()
+    gate = "touch begun; until test -e done; do sleep 0.02; done"
+    ending.define(shell("a", gate, on_interrupt="retry"))
+    ending.ask("run", "run", template_name="t", agent_id="me")
+    until((room.folder / "begun").exists, "it has begun")
+    ending.process.send_signal(signal.SIGTERM)
+    engine.kill()
+    assert engine_of(room.database) == other.pid
+    (room.folder / "done").touch()
+    assert ending.result("run")["status"] == "completed"
+    assert ending.wait() == 0
+
+
 def test_a_second_signal_ends_a_relay_at_once(room: Room) -> None:
     engine = room.greeted()
     relay = room.greeted()

@@ -49,6 +49,7 @@ class Relay:
         self._input_ended = False
         self._client_gone = False
         self._last_moment: float | None = None
+        self._told_to_end = False
         self._alone_since = time.monotonic()
         self._warned = False
 
@@ -82,6 +83,7 @@ class Relay:
     def _on_signal(self, number: int, _: object) -> None:
         if self._last_moment is not None:
             os._exit(128 + number)
+        self._told_to_end = True
         self._end()
 
     def _end(self) -> None:
@@ -99,10 +101,8 @@ class Relay:
     def _seek(self) -> int | None:
         """Look for an engine, or become it: the descriptor of the lock if nobody else has it."""
         try:
-            lock = take_lock(lock_path(self._database))
-        except (
-            OSError
-        ):  # the folder is gone, say: the engine that comes, or the next try, will tell
+            lock = None if self._told_to_end else take_lock(lock_path(self._database))
+        except OSError:  # the folder is gone, say: a later try will tell
             lock = None
         if lock is not None:
             return lock
