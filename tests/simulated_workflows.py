@@ -113,7 +113,7 @@ class Maker:
         step["id"] = step_id
         if before in self.facts.guards:
             self.facts.guards[step_id] = self.facts.guards.pop(before)
-        for names in (self.facts.consenting, self.facts.actions):
+        for names in (self.facts.consenting, self.facts.actions, *self.facts.primaries.values()):
             if before in names:
                 names.add(step_id)
 
