@@ -348,6 +348,29 @@ async def test_the_deadline_of_a_decision_that_was_taken_back_still_passes(
     assert answer["steps"]["ask"]["output"]["resolved_by"] == "system"
 
 
+async def test_who_cancels_a_workflow_does_not_wait_for_a_store_that_fails(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house.open() as service:
+        wait = {"id": "w", "type": "wait", "config": {"duration": "1h"}}
+        workflow_id = await begin(service, wait, wait_ms=0)
+        commit, full = Database.commit, True
+
+        async def failing(self: Database, work: Any) -> Any:
+            if full:
+                raise StoreError("the disk is full", {"reason": "full"})
+            return await commit(self, work)
+
+        monkeypatch.setattr(Database, "commit", failing)
+        async with asyncio.timeout(5):
+            with pytest.raises(StoreError):
+                await service.signal(SignalRequest(workflow_id, "cancel", {}))
+        full = False
+        answer = await status(service, workflow_id)
+    assert answer["status"] == "cancelled"
+    assert kinds(answer)["workflow_cancelled"] == 1
+
+
 # -------- A process without resources
 
 

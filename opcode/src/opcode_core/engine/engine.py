@@ -23,7 +23,7 @@ from opcode_core.engine.planner import Planner, StartRequest
 from opcode_core.engine.recovery import in_turn, leftovers
 from opcode_core.engine.signal import Signal
 from opcode_core.engine.signals import accept
-from opcode_core.engine.taking_back import stored_or_taken_back
+from opcode_core.engine.taking_back import ended, stored_or_taken_back
 from opcode_core.errors import ConflictError, NotFoundError, OpcodeError
 from opcode_core.logs import logger
 from opcode_core.model import events
@@ -236,11 +236,11 @@ class Engine:
         live.cancel(signal.payload_of_event())
         if live.task is None:
             self._drive(live)
-        await asyncio.wait([task for task in (live.task,) if task is not None])
-        if live.lost is not None:
-            raise live.lost
-        for child_id in list(state.children.values()):
-            self._family.cancel(child_id)
+        try:
+            await ended(self._store, live)
+        finally:
+            for child_id in list(state.children.values()) if live.lost is None else ():
+                self._family.cancel(child_id)
 
     def _drive(self, live: LiveWorkflow) -> None:
         workflow_id = live.state.workflow_id

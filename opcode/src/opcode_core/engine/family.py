@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from opcode_core.engine.planner import Planner, StartRequest
 from opcode_core.engine.runtime import ChildRequest
 from opcode_core.engine.signal import Signal
-from opcode_core.errors import ConflictError, NotFoundError, PermissionDeniedError
+from opcode_core.errors import ConflictError, NotFoundError, PermissionDeniedError, StoreError
+from opcode_core.logs import logger
 from opcode_core.model.state import WorkflowState
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Family:
             await self._engine.signal(Signal(workflow_id, "cancel", {}))
         except (ConflictError, NotFoundError):
             return  # it has ended by itself
+        except StoreError as error:
+            logger.warning("a child is cancelled later", extra={"data": {"error": error.message}})
 
     async def read_context(self, workflow_id: str, parent_id: str) -> dict[str, Any]:
         """The context of a child."""

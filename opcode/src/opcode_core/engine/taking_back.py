@@ -1,12 +1,17 @@
-"""A signal that cannot be stored leaves no trace: the workflow it woke is put back to where the log has it."""
+"""Signals while the store fails: nobody waits for it, and what was woken is put back to where the log has it."""
 
 from __future__ import annotations
+
+import asyncio
 
 from opcode_core import crashpoints
 from opcode_core.engine.alarms import Alarms
 from opcode_core.engine.live import LiveWorkflow
 from opcode_core.errors import StoreError
 from opcode_core.store.protocol import Store
+
+_LOOK_SECONDS = 0.5
+"""How long it may take until it is noticed that the store fails."""
 
 
 async def stored_or_taken_back(
@@ -38,6 +43,20 @@ async def stored_or_taken_back(
     finally:
         if not in_memory and live.task is None:
             journal.forget(workflow_id)
+
+
+async def ended(store: Store, live: LiveWorkflow) -> None:
+    """Wait until a workflow that was cancelled has ended; not for a store that fails.
+
+    Raises:
+        StoreError: That it was cancelled cannot be stored yet, or is lost.
+    """
+    while live.task is not None and not live.task.done():
+        await asyncio.wait((live.task,), timeout=_LOOK_SECONDS)
+        if not live.task.done():
+            await store.journal.stored(live.state.workflow_id)
+    if live.lost is not None:
+        raise live.lost
 
 
 async def _sleep_on(store: Store, workflow_id: str, alarms: Alarms) -> None:
