@@ -89,13 +89,17 @@ def _is_ours(target: str) -> bool:
 
 def _bound(path: str) -> socket.socket:
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)  # 0600 from the first moment
     try:
+        with contextlib.suppress(
+            OSError
+        ):  # on Linux what the file is made with; the umask is the whole process's
+            os.fchmod(bound.fileno(), 0o600)
         bound.bind(path)
+        Path(path).chmod(
+            0o600
+        )  # elsewhere there is a moment before; who comes in is asked for in any case
     except BaseException:
         bound.close()
         raise
-    finally:
-        os.umask(mask)
     bound.setblocking(False)  # noqa: FBT003 - the signature of the library
     return bound
