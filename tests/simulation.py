@@ -212,7 +212,7 @@ class Simulation:
 
     async def _help(self) -> None:
         """Do for every workflow what it waits for."""
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS if self._signals else 10 * ROUNDS):
             await asyncio.sleep(self._random.choice(_PAUSES))
             self._look()
             states = [one for one in self.disk.folded() if one.status not in FINISHED]

@@ -164,7 +164,9 @@ class WorkflowState:
 
     def around(self, step_id: str) -> list[str]:
         """The ids of the steps a step is nested in, as far as they have a state; the outermost first."""
-        return sorted((other for other in self.steps if step_id.startswith(other + ".")), key=len)
+        parts = step_id.split(".")
+        outer = (".".join(parts[:length]) for length in range(1, len(parts)))
+        return [one for one in outer if one in self.steps]
 
     def pending_decisions(self) -> Iterator[Decision]:
         """The decisions nobody has made yet, in the order they were asked."""
@@ -194,11 +196,18 @@ class WorkflowState:
 
     def wakes_at(self) -> int | None:
         """When a deadline of what it waits for passes, in microseconds since 1970; None for never."""
-        deadlines = [one.timeout_at for one in self.pending_decisions()]
-        for step in self.steps.values():
+        deadlines = [(one.step_id, one.timeout_at) for one in self.pending_decisions()]
+        for step_id, step in self.steps.items():
             if step.status == "suspended":
-                deadlines += [step.due, step.deadline]
-        return min((when for when in deadlines if when is not None), default=None)
+                deadlines += [(step_id, step.due), (step_id, step.deadline)]
+        return min(
+            (when for step_id, when in deadlines if when is not None and not self._over(step_id)),
+            default=None,
+        )
+
+    def _over(self, step_id: str) -> bool:
+        """Whether a step around one has failed: nothing in it goes on then."""
+        return any(self.steps[outer].status == "failed" for outer in self.around(step_id))
 
     def apply(self, event: Event) -> None:
         """Fold one event into the state.
