@@ -178,6 +178,7 @@ class MemoryStore:
     async def list_unfinished(self) -> list[UnfinishedWorkflow]:
         """The workflows that have not ended."""
         states = self.disk.folded()
+        over = {one.workflow_id for one in states if one.status in ("completed", "cancelled")}
         ended = {state.parent[0] for state in states if state.parent and state.status in FINISHED}
         return [
             UnfinishedWorkflow(
@@ -185,6 +186,7 @@ class MemoryStore:
                 state.status,
                 state.wakes_at() if state.status == "suspended" else None,
                 state.workflow_id in ended,
+                state.parent is not None and state.parent[0] in over,
             )
             for state in states
             if state.status not in FINISHED

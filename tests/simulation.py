@@ -241,13 +241,15 @@ class Simulation:
             raise self.failed
         engine = self.process.engine
         for state in self.disk.folded():
-            live = engine.find(state.workflow_id)
-            if live is not None:
+            if engine.find(state.workflow_id) is not None:
                 continue
             alarmed = state.workflow_id in engine._alarms._times
             busy = bool(engine._tasks) or state.workflow_id in engine.locks._locks
             if state.status == "active":
                 assert alarmed or busy, f"{state.workflow_id} is active, and nobody runs it"
+            if state.parent is not None and state.status not in FINISHED:
+                parent = self.disk.fold(state.parent[0]).status
+                assert busy or parent not in ("completed", "cancelled"), f"outlived: {parent}"
             if _is_woken(state):
                 assert alarmed or busy, f"nobody wakes {state.workflow_id}"
 

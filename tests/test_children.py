@@ -14,6 +14,7 @@ from engine_room import (
     container,
     fallback,
     now,
+    parallel,
     strategy,
     virtually,
     with_settings,
@@ -214,3 +215,31 @@ async def test_an_effect_is_not_repeated_when_a_parent_goes_on(room: Room) -> No
     await asyncio.sleep(1)
     assert (await room.state(run)).status == "completed"
     assert set(room.outside.calls.values()) == {1}
+
+
+@virtually
+async def test_a_loser_that_is_ended_before_it_looks_at_its_child_leaves_none(room: Room) -> None:
+    room.define(ask("q"), name="asks")
+    room.define(parallel([child("c", "asks")], [child("d", "asks")], mode="race"))
+    run = await room.run()
+    await room.signal(run, "skip", "p.branch_1.d")
+    await asyncio.sleep(1)
+    assert (await room.state(run)).status == "completed"
+    assert [(await room.state(one)).status for one in room.children(run)] == ["cancelled"] * 2
+
+
+@virtually
+async def test_out_of_time_a_suspended_child_is_cancelled_and_begins_anew(room: Room) -> None:
+    room.define(ask("q"), name="asks")
+    more = {"timeout": "10s", "on_timeout": "suspend"}
+    room.define(child("c", "asks"), work("w", seconds=60), **more)
+    run = await room.run()
+    await asyncio.sleep(1)
+    (first,) = room.children(run)
+    assert (await room.state(first)).status == "cancelled"
+    await room.signal(run, "skip", "w")
+    await room.signal(run, "retry")
+    (second,) = set(room.children(run)) - {first}
+    await room.decide(second)
+    await asyncio.sleep(1)
+    assert (await room.state(run)).status == "completed"

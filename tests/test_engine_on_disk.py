@@ -20,8 +20,9 @@ from engine_room import (
     side_by_side,
     until,
 )
+from opcode_core.engine.family import Family
 from opcode_core.errors import ConflictError
-from opcode_core.model.requests import RunRequest, SignalRequest
+from opcode_core.model.requests import QueryRequest, RunRequest, SignalRequest
 from opcode_core.plugins.registry import Registry
 from opcode_core.service import Service
 from simulated_actions import Outside, simulated
@@ -126,3 +127,19 @@ async def test_eight_answers_at_once_are_one(
     assert all(winner in one.message for one in refusals)
     kinds = [event["event_type"] for event in answer["events"]]
     assert kinds.count("decision_resolved") == kinds.count("workflow_resumed") == 1
+
+
+async def test_a_child_that_a_crash_left_behind_is_cancelled_at_the_start(
+    tmp_path: Path, registry: Registry, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with on_disk(tmp_path, registry, clock) as service:
+        await defined(service, ask("q"), name="small")
+        await defined(service, child("c", "small"))
+        begun = await run(service)
+        small = (await service.query(QueryRequest("decisions")))["decisions"][0]["workflow_id"]
+        monkeypatch.setattr(Family, "cancel", lambda self, workflow_id: None)  # it had no time
+        await service.signal(SignalRequest(begun, "cancel", {}, None, "you"))
+        assert (await until(service, small, "suspended"))["pending_decisions"]
+    monkeypatch.undo()
+    async with on_disk(tmp_path, registry, clock) as service:
+        await until(service, small, "cancelled")

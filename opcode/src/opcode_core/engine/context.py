@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from opcode_core.actions import Effect
 from opcode_core.binding import BoundAction
+from opcode_core.engine.abandoning import abandon, unsettled_in
 from opcode_core.engine.action_context import RunningAction
 from opcode_core.engine.frames import Frame, iteration
 from opcode_core.engine.groups import Race, side_by_side
@@ -20,7 +21,7 @@ from opcode_core.errors import ExecutionError, OpcodeError
 from opcode_core.expressions import Expression
 from opcode_core.model import events
 from opcode_core.model.definition import PlannedStep, StepList
-from opcode_core.model.state import SETTLED, StepState
+from opcode_core.model.state import StepState
 from opcode_core.references.provenance import Origins, sources_of
 from opcode_core.references.tree import Node, is_quick
 from opcode_core.step_context import NestedSteps, Question
@@ -205,9 +206,8 @@ class RunningStep:
 
     def _skip_losers(self) -> None:
         run = self._world.run
-        for nested in run.state.nested_in(self.step_id):
-            if run.state.steps[nested].status not in SETTLED:
-                run.record(events.STEP_SKIPPED, nested, {"reason": "lost the race"})
+        losers = unsettled_in(run, self.step_id)
+        abandon(run, self._world.runtime.children, losers, "lost the race")
 
     async def sleep(self, seconds: float, name: str = "sleep") -> float:
         """Wait; a restart neither begins the time anew nor forgets it."""

@@ -166,6 +166,8 @@ class Engine:
         found = await leftovers(self._store)
         for workflow_id, when in found.sleeping:
             self._alarms.set(workflow_id, when)
+        for workflow_id in found.orphans:
+            self._family.cancel(workflow_id)
         self._resting.update(found.going_on)
         self.later(in_turn(found.going_on, self._resumed))
 
@@ -287,10 +289,8 @@ class Engine:
         try:
             await self.resume(workflow_id)
         except OpcodeError as error:
-            logger.error(
-                "a workflow cannot go on",
-                extra={"data": {"workflow_id": workflow_id, "error": error.message}},
-            )
+            told = {"workflow_id": workflow_id, "error": error.message}
+            logger.error("a workflow cannot go on", extra={"data": told})
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Let something be done that nobody waits for."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from opcode_core.durations import format_duration
+from opcode_core.engine.abandoning import abandon, orphan
 from opcode_core.engine.failures import StepFailedError
 from opcode_core.engine.lists import StepLists
 from opcode_core.engine.runtime import Runtime
@@ -17,7 +18,6 @@ from opcode_core.errors import OpcodeError, StepTimeoutError, ValidationError
 from opcode_core.jsonio import read_json, write_json
 from opcode_core.model import events
 from opcode_core.model.definition import StepList
-from opcode_core.model.state import SETTLED
 from opcode_core.references.tree import is_quick
 
 
@@ -72,7 +72,8 @@ class Interpreter:
             self.cancel()
         elif plan.on_timeout == "suspend":
             for step_id, state in list(run.state.steps.items()):
-                if state.status == "running":
+                if state.status == "running" or state.waits_for == "child":
+                    orphan(run, self._runtime.children, step_id)
                     run.record(events.STEP_SUSPENDED, step_id, {"reason": "timeout"})
             run.record(events.WORKFLOW_SUSPENDED, None, {"reason": "timeout"})
         else:
@@ -108,10 +109,7 @@ class Interpreter:
         ).to_json()
 
     def _skip(self, step_ids: Iterable[str], reason: str) -> None:
-        states = self._run.state.steps
-        for step_id in dict.fromkeys(step_ids):
-            if step_id not in states or states[step_id].status not in SETTLED:
-                self._run.record(events.STEP_SKIPPED, step_id, {"reason": reason})
+        abandon(self._run, self._runtime.children, step_ids, reason)
 
     def _stop_unsettled(self) -> None:
         """What waited for time or for others when the workflow failed goes on only if the workflow does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from opcode_core.actions import Output
+from opcode_core.engine.abandoning import abandon, orphan, unsettled_in
 from opcode_core.engine.failures import StepFailedError, final_error, is_final
 from opcode_core.engine.frames import Frame
 from opcode_core.engine.runtime import Children
@@ -48,8 +49,8 @@ class Outcomes:
             LimitExceededError: The workflow has too many events already.
         """
         self._run.has_room()
-        for nested in self._unsettled_in(frame.full_id(step)):
-            self._orphan(nested)
+        for nested in unsettled_in(self._run, frame.full_id(step)):
+            orphan(self._run, self._children, nested)
         payload = {"attempt": attempt, **(self._limit(step) or {})}
         self._run.record(events.STEP_RETRY_ATTEMPT, frame.full_id(step), payload)
 
@@ -129,23 +130,12 @@ class Outcomes:
                 continue
             if not any(self._needs(frame, one, spare) for one in frame.steps.fallbacks[spare]):
                 self.abandon(frame.prefix + spare, "not needed")
+                orphan(self._run, self._children, frame.prefix + spare)
                 self.skip(frame, frame.steps.steps[spare], "not needed")
 
     def abandon(self, step_id: str, reason: str) -> None:
         """Let nothing inside a step stay unsettled."""
-        for nested in self._unsettled_in(step_id):
-            self._orphan(nested)
-            self._run.record(events.STEP_SKIPPED, nested, {"reason": reason})
-
-    def _unsettled_in(self, step_id: str) -> list[str]:
-        state = self._run.state
-        return [one for one in state.nested_in(step_id) if state.steps[one].status not in SETTLED]
-
-    def _orphan(self, step_id: str) -> None:
-        """Nobody waits any more for the workflow that a step started."""
-        child_id = self._run.state.children.get(step_id)
-        if child_id is not None:
-            self._children.cancel(child_id)
+        abandon(self._run, self._children, unsettled_in(self._run, step_id), reason)
 
     @staticmethod
     def _needs(frame: Frame, step_id: str, spare: str) -> bool:

@@ -18,15 +18,18 @@ class Leftovers:
     Attributes:
         going_on: The workflows that go on by themselves.
         sleeping: Those that wait for others, and when a deadline of theirs passes, in seconds since 1970.
+        orphans: Those whose parent has ended without them, which had no time to cancel them.
     """
 
     going_on: list[str]
     sleeping: list[tuple[str, float]]
+    orphans: list[str]
 
 
 async def leftovers(store: Store) -> Leftovers:
     """Find what did not end before; a workflow whose child has ended is looked at in any case."""
-    rows = await store.list_unfinished()
+    unfinished = await store.list_unfinished()
+    rows = [row for row in unfinished if not row.orphaned]
     return Leftovers(
         [row.workflow_id for row in rows if row.status == "active" or row.child_ended],
         [
@@ -34,6 +37,7 @@ async def leftovers(store: Store) -> Leftovers:
             for row in rows
             if row.status != "active" and not row.child_ended and row.wakes_at is not None
         ],
+        [row.workflow_id for row in unfinished if row.orphaned],
     )
 
 

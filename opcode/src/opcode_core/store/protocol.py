@@ -52,12 +52,14 @@ class UnfinishedWorkflow:
         status: `active` or `suspended`.
         wakes_at: When a deadline of what a suspended one waits for passes, in microseconds since 1970; None for never.
         child_ended: Whether a workflow that it started has ended.
+        orphaned: Whether the workflow that started it has completed or was cancelled.
     """
 
     workflow_id: str
     status: str
     wakes_at: int | None
     child_ended: bool
+    orphaned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,12 +84,14 @@ class SqliteStore:
         """The workflows that have not ended, as the log has it."""
         rows = await self._database.read(
             "SELECT workflow_id, status, wakes_at, EXISTS (SELECT 1 FROM workflows AS child WHERE "
-            "child.parent_workflow_id = workflows.workflow_id AND child.status NOT IN ('active', 'suspended')) "
+            "child.parent_workflow_id = workflows.workflow_id AND child.status NOT IN ('active', 'suspended')), "
+            "EXISTS (SELECT 1 FROM workflows AS parent WHERE parent.workflow_id = workflows.parent_workflow_id "
+            "AND parent.status IN ('completed', 'cancelled')) "
             "FROM workflows WHERE status IN ('active', 'suspended')"
         )
         return [
-            UnfinishedWorkflow(workflow_id, status, wakes_at, bool(child_ended))
-            for workflow_id, status, wakes_at, child_ended in rows
+            UnfinishedWorkflow(workflow_id, status, wakes_at, bool(child_ended), bool(orphaned))
+            for workflow_id, status, wakes_at, child_ended, orphaned in rows
         ]
 
     async def close(self) -> None:
