@@ -243,3 +243,27 @@ async def test_out_of_time_a_suspended_child_is_cancelled_and_begins_anew(room: 
     await room.decide(second)
     await asyncio.sleep(1)
     assert (await room.state(run)).status == "completed"
+
+
+@virtually
+async def test_a_child_that_ends_while_its_parent_is_being_let_go_wakes_it(room: Room) -> None:
+    room.define(ask("q"), name="asks")
+    room.define(child("c", "asks"))
+    journal, gate = room.process.store.journal, asyncio.Event()
+    kept = journal.kept
+
+    async def slow(workflow_id: str) -> None:
+        await kept(workflow_id)
+        state = journal.states[workflow_id]
+        if state.parent is None and state.status == "suspended":
+            await gate.wait()
+
+    journal.kept = slow  # type: ignore[method-assign]
+    run = await room.run(wait=1)
+    assert (await room.state(run)).status == "suspended"
+    assert room.process.engine.find(run) is not None  # what it came to is being stored
+    (small,) = room.children(run)
+    await room.decide(small)
+    gate.set()
+    await asyncio.sleep(1)
+    assert (await room.state(run)).status == "completed"

@@ -212,3 +212,14 @@ async def test_a_further_attempt_of_a_container_begins_from_nothing(room: Room) 
     run = await room.run()
     assert room.outside.calls[run, "l.iter_0.x", "pure"] == 2
     assert (await room.state(run)).steps["l"].attempts == 2
+
+
+@virtually
+async def test_a_later_failure_that_nobody_may_handle_is_the_one_that_counts(room: Room) -> None:
+    plain = work("a", failures=9, seconds=1)
+    final = work("b", failures=9, seconds=2, **strategy("fail_workflow"))
+    room.define(parallel([plain], [final], **strategy("ignore")))
+    run = await room.run()
+    error = (await room.state(run)).error
+    assert error is not None
+    assert error["step_id"] == "p.branch_1.b"
