@@ -30,18 +30,19 @@ $(READY): requirements/dev.lock $(PROJECTS)
 test: lint check ## set everything up, then lint and every test
 
 check: $(READY) ## the tests alone
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q $(TESTS)
 
 test-all: test check-others ## the same, and the tests on the other Pythons
 
-check-others: ## the tests alone on Python 3.12 and 3.13, where they are installed
+check-others: TESTS ?= -m "not once"
+check-others: ## the tests on Python 3.12 and 3.13, where they are installed, without the longest; TESTS= for all
 	@for version in 3.12 3.13; do \
 		python=python$$version; \
 		$$python -c '' 2>/dev/null || \
 			python=$$(ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version".*/bin/python 2>/dev/null | tail -n 1); \
 		[ -n "$$python" ] || { echo "Python $$version is not installed here"; continue; }; \
 		echo "tests on $$($$python --version)"; \
-		$(MAKE) --no-print-directory check PYTHON="$$python" VENV=.venv-$$version || exit 1; \
+		$(MAKE) --no-print-directory check PYTHON="$$python" VENV=.venv-$$version TESTS='$(TESTS)' || exit 1; \
 	done
 
 simulate: export OPCODE_SIMULATE ?= 20
