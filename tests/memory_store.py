@@ -35,6 +35,19 @@ class Disk:
             state.apply(event)
         return state
 
+    def is_orphan(self, state: WorkflowState) -> bool:
+        """Whether a workflow's parent has ended without it, and nobody had a signal for it since."""
+        if state.parent is None or state.status in FINISHED:
+            return False
+        parent = self.fold(state.parent[0])
+        since = parent.completed_at or 0
+        signals = (
+            event.timestamp > since
+            for event in self.events[state.workflow_id]
+            if event.event_type == "signal_received"
+        )
+        return parent.status in ("completed", "cancelled") and not any(signals)
+
     def folded(self) -> list[WorkflowState]:
         """All workflows."""
         return [self.fold(workflow_id) for workflow_id in self.events]
@@ -178,7 +191,6 @@ class MemoryStore:
     async def list_unfinished(self) -> list[UnfinishedWorkflow]:
         """The workflows that have not ended."""
         states = self.disk.folded()
-        over = {one.workflow_id for one in states if one.status in ("completed", "cancelled")}
         ended = {state.parent[0] for state in states if state.parent and state.status in FINISHED}
         return [
             UnfinishedWorkflow(
@@ -186,7 +198,7 @@ class MemoryStore:
                 state.status,
                 state.wakes_at() if state.status == "suspended" else None,
                 state.workflow_id in ended,
-                state.parent is not None and state.parent[0] in over,
+                self.disk.is_orphan(state),
             )
             for state in states
             if state.status not in FINISHED

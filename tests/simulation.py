@@ -247,9 +247,7 @@ class Simulation:
             busy = bool(engine._tasks) or state.workflow_id in engine.locks._locks
             if state.status == "active":
                 assert alarmed or busy, f"{state.workflow_id} is active, and nobody runs it"
-            if state.parent is not None and state.status not in FINISHED:
-                parent = self.disk.fold(state.parent[0]).status
-                assert busy or parent not in ("completed", "cancelled"), f"outlived: {parent}"
+            assert busy or not self.disk.is_orphan(state), f"{state.workflow_id} was left behind"
             if _is_woken(state):
                 assert alarmed or busy, f"nobody wakes {state.workflow_id}"
 

@@ -267,3 +267,28 @@ async def test_a_child_that_ends_while_its_parent_is_being_let_go_wakes_it(room:
     gate.set()
     await asyncio.sleep(1)
     assert (await room.state(run)).status == "completed"
+
+
+@virtually
+async def test_a_step_that_is_out_of_time_leaves_no_child_that_asks(room: Room) -> None:
+    room.define(ask("q"), name="asks")
+    room.define(child("c", "asks", timeout="10s"))
+    run = await room.run()
+    await asyncio.sleep(20)
+    (small,) = room.children(run)
+    assert (await room.state(run)).status == "failed"
+    assert (await room.state(small)).status == "cancelled"
+
+
+@virtually
+async def test_a_child_that_somebody_took_up_again_is_left_alone_at_the_start(room: Room) -> None:
+    room.define(now("a", failures=9), ask("q", "a"), name="bad")
+    room.define(child("c", "bad", **strategy("ignore")))
+    run = await room.run()
+    await asyncio.sleep(1)
+    (small,) = room.children(run)
+    assert (await room.state(run)).status == "completed"
+    await room.signal(small, "skip", "a")
+    await room.crash()
+    await asyncio.sleep(1)
+    assert await room.decide(small) == "completed"

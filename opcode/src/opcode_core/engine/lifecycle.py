@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from opcode_core.engine.abandoning import orphan
 from opcode_core.engine.context import RunningStep
 from opcode_core.engine.failures import StepFailedError, as_error, is_final, pause_before
 from opcode_core.engine.frames import Frame
@@ -246,6 +247,7 @@ class StepLifecycle:
                 left = deadline - self._runtime.now()
                 return await self._runtime.within(left, step.timeout, work)
             except StepTimeoutError:
+                orphan(self._run, self._runtime.children, context.step_id)
                 if self._world.waits.unwinding and not step.type.holds_slot:
                     raise Parked from None  # it was about to be let go: it fails when it goes on
                 raise

@@ -52,7 +52,7 @@ class UnfinishedWorkflow:
         status: `active` or `suspended`.
         wakes_at: When a deadline of what a suspended one waits for passes, in microseconds since 1970; None for never.
         child_ended: Whether a workflow that it started has ended.
-        orphaned: Whether the workflow that started it has completed or was cancelled.
+        orphaned: Whether whoever started it has completed or was cancelled, and nobody had a signal for it since.
     """
 
     workflow_id: str

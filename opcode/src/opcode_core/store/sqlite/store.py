@@ -86,7 +86,9 @@ class SqliteStore:
             "SELECT workflow_id, status, wakes_at, EXISTS (SELECT 1 FROM workflows AS child WHERE "
             "child.parent_workflow_id = workflows.workflow_id AND child.status NOT IN ('active', 'suspended')), "
             "EXISTS (SELECT 1 FROM workflows AS parent WHERE parent.workflow_id = workflows.parent_workflow_id "
-            "AND parent.status IN ('completed', 'cancelled')) "
+            "AND parent.status IN ('completed', 'cancelled') AND NOT EXISTS (SELECT 1 FROM events WHERE "
+            "events.workflow_id = workflows.workflow_id AND event_type = 'signal_received' "
+            "AND timestamp > parent.completed_at)) "
             "FROM workflows WHERE status IN ('active', 'suspended')"
         )
         return [
