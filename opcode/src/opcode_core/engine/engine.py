@@ -283,6 +283,7 @@ class Engine:
         if stopped:
             self.child_changed(live.state)
         if live.lost is None and live.state.status in FINISHED:
+            self._family.leave(live.state)
             self.on_end(workflow_id)
 
     async def _resumed(self, workflow_id: str) -> None:

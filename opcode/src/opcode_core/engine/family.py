@@ -46,6 +46,14 @@ class Family:
         except NotFoundError:
             return None
 
+    def leave(self, state: WorkflowState) -> None:
+        """A workflow has ended: what its steps started and did not wait for ends too."""
+        if state.status == "failed":
+            return  # it may go on, and then waits for them again
+        for step_id, child_id in state.children.items():
+            if state.steps[step_id].status != "completed":
+                self.cancel(child_id)
+
     def cancel(self, workflow_id: str) -> None:
         """Let a child be cancelled, soon."""
         self._engine.later(self._cancelled(workflow_id))
