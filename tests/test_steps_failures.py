@@ -101,6 +101,15 @@ async def test_of_five_siblings_one_fails_and_the_others_finish(room: Room) -> N
     assert not any(step_id.endswith("never") for step_id in statuses)
 
 
+@virtually
+async def test_branches_begin_together_also_when_the_first_fails_at_once(room: Room) -> None:
+    wrong = {"id": "x", "action": "assert.equals", "params": {"expected": 1, "actual": 2}}
+    room.define(parallel([wrong], [work("y", seconds=1), now("never")]))
+    run = await room.run()
+    statuses = await room.statuses(run)
+    assert sorted(statuses.values()) == ["completed", "failed", "failed"]
+
+
 @pytest.mark.parametrize("around", ["parallel", "race", "loop", "condition"])
 @pytest.mark.parametrize("handler", [strategy("ignore"), fallback("s")])
 @pytest.mark.parametrize("how", ["fail_workflow", "workflow.fail"])

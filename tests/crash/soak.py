@@ -99,8 +99,7 @@ class Server:
                 assert self._process.stdin is not None
                 self._process.stdin.write(line.encode())
                 async with asyncio.timeout(CALL_SECONDS):
-                    answered: dict[str, Any] = await waiting
-                return answered
+                    return dict(await waiting)
             except (GoneError, ConnectionError):
                 await asyncio.sleep(0.01)
 

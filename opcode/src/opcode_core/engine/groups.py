@@ -192,9 +192,11 @@ async def side_by_side(
     waiting = iter(enumerate(works))
 
     async def work_through() -> None:
+        begun = False
         for index, work in waiting:
-            if group.failed:
+            if begun and group.failed:
                 raise Stopped
+            begun = True  # what is to run at once begins at once, also when one of it fails at once
             results[index] = await work()
 
     for _ in range(min(len(works), at_once or len(works))):
