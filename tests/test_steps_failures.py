@@ -103,8 +103,7 @@ async def test_of_five_siblings_one_fails_and_the_others_finish(room: Room) -> N
 
 @virtually
 async def test_branches_begin_together_also_when_the_first_fails_at_once(room: Room) -> None:
-    wrong = {"id": "x", "action": "assert.equals", "params": {"expected": 1, "actual": 2}}
-    room.define(parallel([wrong], [work("y", seconds=1), now("never")]))
+    room.define(parallel([now("x", "${{inputs.not_there}}")], [work("y", seconds=1), now("never")]))
     run = await room.run()
     statuses = await room.statuses(run)
     assert sorted(statuses.values()) == ["completed", "failed", "failed"]
