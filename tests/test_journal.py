@@ -166,6 +166,48 @@ async def test_what_had_just_begun_is_given_up_and_nothing_begins_while_the_stor
     assert found == {"old": [1, 2], "new": [], "later": [], "at last": [1]}
 
 
+async def test_nobody_is_told_that_events_are_stored_because_those_before_were_given_up(
+    journal: SqliteJournal, database: Database, commits: Commits
+) -> None:
+    append(journal, "old", 1)
+    await journal.stored("old")
+    commits.fails.add(2)
+    commits.go.clear()
+    append(journal, "new", 1)
+    begun = asyncio.create_task(journal.kept("new"))
+    for _ in range(2):
+        await commits.begun.acquire()
+    append(journal, "old", 2)
+    kept = asyncio.create_task(journal.kept("old"))
+    await asyncio.sleep(0)
+    commits.go.set()
+    async with asyncio.timeout(SECONDS):
+        await kept
+    assert await logged(database, "old") == [1, 2]
+    with pytest.raises(StoreError):
+        await begun
+
+
+async def test_who_looks_when_a_lost_workflow_is_forgotten_is_told_all_the_same(
+    journal: SqliteJournal, commits: Commits
+) -> None:
+    commits.fails.add(1)
+    commits.go.clear()
+    append(journal, "a", 1)
+
+    async def run() -> None:
+        try:
+            await journal.kept("a")
+        finally:
+            journal.forget("a")
+
+    waiting = [asyncio.create_task(one) for one in (run(), journal.stored("a"), journal.kept("a"))]
+    await commits.begun.acquire()
+    commits.go.set()
+    done, _ = await asyncio.wait(waiting, timeout=SECONDS)
+    assert [isinstance(one.exception(), StoreError) for one in done] == [True] * 3
+
+
 async def test_a_child_is_kept_for_the_workflow_that_waits_for_it(
     journal: SqliteJournal, database: Database, commits: Commits
 ) -> None:

@@ -26,6 +26,7 @@ from typing import Any
 from crash.actions import traced_actions
 from crash.audit import audit
 from crash.workloads import AGENT, WORKLOADS, answer_it, drive
+from opcode_core import logs
 from opcode_core.errors import StoreError
 from opcode_core.model.requests import DefineRequest, QueryRequest, RunRequest, StatusRequest
 from opcode_core.opening import open_service
@@ -147,7 +148,7 @@ def _judge(answer: Any, found: Found) -> None:
 async def _while_it_fails(service: Service, workflow_id: str, found: Found) -> None:
     """What was stored can be looked at; nothing new begins."""
     try:
-        answer = await service.run(RunRequest("linear", AGENT, wait_ms=2000))
+        answer = await service.run(RunRequest("linear", AGENT, params={"n": 0}, wait_ms=2000))
     except StoreError:
         found.refused += 1
     else:
@@ -223,6 +224,7 @@ def attempt(place: Path, case: Case) -> Found:
             signal.alarm(SECONDS)
             with (place / "stderr").open("ab", buffering=0) as file:
                 os.dup2(file.fileno(), 2)
+            logs.configure("info")
             found = asyncio.run(run_case(place, case))
             (place / "found").write_text(json.dumps(asdict(found)))
             status = 0
@@ -238,6 +240,8 @@ def attempt(place: Path, case: Case) -> Found:
         return Found(wrong=[f"status {os.waitstatus_to_exitcode(status)}: {told}"])
     found = Found(**json.loads((place / "found").read_text()))
     found.wrong += audit(place / "x.db", place / "trace", 0)
+    if found.wrong:
+        found.wrong.append((place / "stderr").read_text()[-2500:])
     return found
 
 

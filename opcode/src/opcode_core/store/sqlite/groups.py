@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Collection
 from typing import Any
 
+from opcode_core.errors import StoreError
 from opcode_core.model import events
 from opcode_core.model.decisions import Decision
 from opcode_core.model.events import Event
@@ -41,14 +42,30 @@ class Group:
         rows: The events.
         begun: The workflows whose first event is among them, and that no other workflow waits for.
         waiting: Who waits until they are stored.
+        done: Whether they are, or were given up.
+        lost: The workflows that were taken out of it, and why.
     """
 
-    __slots__ = ("_changed", "_decisions", "_large", "_views", "begun", "rows", "waiting")
+    __slots__ = (
+        "_changed",
+        "_decisions",
+        "_large",
+        "_views",
+        "_workflow_ids",
+        "begun",
+        "done",
+        "lost",
+        "rows",
+        "waiting",
+    )
 
     def __init__(self) -> None:
         self.rows: list[EventRow] = []
         self.begun: set[str] = set()
         self.waiting: list[asyncio.Future[None]] = []
+        self.done = False
+        self.lost: dict[str, StoreError] = {}
+        self._workflow_ids: set[str] = set()
         self._changed: dict[str, WorkflowState] = {}
         self._decisions: dict[str, Decision] = {}
         self._views: list[tuple[str, str, tuple[Any, ...]]] = []
@@ -69,6 +86,7 @@ class Group:
                 checksum(workflow_id, sequence, event_type, step_id, payload, agent_id, timestamp),
             )
         )
+        self._workflow_ids.add(workflow_id)
         if payload is not None and len(payload) > LARGE:
             self._large = True
         if event_type in _STATUS_EVENTS:
@@ -87,16 +105,18 @@ class Group:
 
     def has(self, workflow_id: str) -> bool:
         """Whether an event of this workflow is in it."""
-        return any(row[0] == workflow_id for row in self.rows)
+        return workflow_id in self._workflow_ids
 
     def workflows(self) -> list[str]:
         """The workflows it has events of, in their order."""
         return list(dict.fromkeys(row[0] for row in self.rows))
 
-    def remove(self, workflow_ids: Collection[str]) -> None:
-        """Let nothing of these workflows be in it any more."""
+    def remove(self, workflow_ids: Collection[str], error: StoreError) -> None:
+        """Let nothing of these workflows be in it any more, because of this."""
+        self.lost.update((one, error) for one in workflow_ids if self.has(one))
         self.rows = [row for row in self.rows if row[0] not in workflow_ids]
         self.begun.difference_update(workflow_ids)
+        self._workflow_ids.difference_update(workflow_ids)
         self._views = [view for view in self._views if view[0] not in workflow_ids]
         for workflow_id in workflow_ids:
             self._changed.pop(workflow_id, None)

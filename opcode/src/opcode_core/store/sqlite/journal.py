@@ -69,14 +69,12 @@ class SqliteJournal:
         Raises:
             StoreError: An event of it could not be stored; unless the workflow is lost, that is tried again.
         """
-        if self._failure is not None and self._holds(workflow_id):
-            raise _told_anew(self._failure)
-        await self._attempt()
-        error = self._lost.get(workflow_id)
-        if error is None and self._holds(workflow_id):
-            error = self._failure
-        if error is not None:
-            raise _told_anew(error)
+        group = self._last_with(workflow_id)
+        while group is not None and not group.done and group.has(workflow_id):
+            if self._failure is not None:
+                raise _told_anew(self._failure)
+            await self._looked_at(group)
+        self._refuse_lost(workflow_id, group)
 
     async def kept(self, workflow_id: str) -> None:
         """The same, however long the store fails.
@@ -84,17 +82,15 @@ class SqliteJournal:
         Raises:
             StoreError: The workflow is lost: what is in the log is what it was before.
         """
-        while True:
-            await self._attempt()
-            if workflow_id in self._lost:
-                raise _told_anew(self._lost[workflow_id])
-            if self._failure is None or not self._holds(workflow_id):
-                return
+        group = self._last_with(workflow_id)
+        while group is not None and not group.done and group.has(workflow_id):
+            await self._looked_at(group)
+        self._refuse_lost(workflow_id, group)
 
     def drop(self, workflow_id: str) -> bool:
         """Take back what could not be stored of a workflow, until it is forgotten; says whether that can be."""
         error = self._failure
-        if error is None or not self._holds(workflow_id):
+        if error is None or self._last_with(workflow_id) is None:
             return False
         in_flight = self._in_flight is not None and self._in_flight.has(workflow_id)
         if in_flight and (not self._resting or is_unknown(error)):
@@ -113,7 +109,7 @@ class SqliteJournal:
         self._closing = True
         self._stirred.set()
         while self._group.rows or self._in_flight is not None:
-            await self._attempt()
+            await self._looked_at(self._in_flight or self._group)
             if self._failure is not None:
                 logger.error(
                     "events could not be stored before the end", extra={"data": self._told()}
@@ -123,19 +119,27 @@ class SqliteJournal:
             self._writer.cancel()
             await asyncio.wait((self._writer,))
 
-    def _holds(self, workflow_id: str) -> bool:
-        """Whether an event of a workflow is not stored yet."""
-        in_flight = self._in_flight is not None and self._in_flight.has(workflow_id)
-        return in_flight or self._group.has(workflow_id)
+    def _last_with(self, workflow_id: str) -> Group | None:
+        """The last group with an event of a workflow; groups are stored in their order."""
+        if self._group.has(workflow_id):
+            return self._group
+        if self._in_flight is not None and self._in_flight.has(workflow_id):
+            return self._in_flight
+        return None
 
-    async def _attempt(self) -> None:
-        """Wait until what was taken so far is stored, or could not be."""
-        group = self._group if self._group.rows and self._failure is None else self._in_flight
-        if group is not None:
-            waiting = asyncio.get_running_loop().create_future()
-            group.waiting.append(waiting)
-            self._wake()
-            await waiting
+    def _refuse_lost(self, workflow_id: str, group: Group | None) -> None:
+        error = self._lost.get(workflow_id)
+        if error is None and group is not None:
+            error = group.lost.get(workflow_id)  # it was lost, and nobody runs it any more
+        if error is not None:
+            raise _told_anew(error)
+
+    async def _looked_at(self, group: Group) -> None:
+        """Wait until a group is stored, or an attempt at that or at the one before has failed."""
+        waiting = asyncio.get_running_loop().create_future()
+        group.waiting.append(waiting)
+        self._wake()
+        await waiting
 
     def _wake(self) -> None:
         """Let the writer begin, after what is ready to run now has added to the group."""
@@ -161,6 +165,7 @@ class SqliteJournal:
             await self._store(group)
             self._in_flight = None
             self._called = bool(self._group.rows)
+            group.done = True
             _tell(group)
 
     async def _store(self, group: Group) -> None:
@@ -171,6 +176,9 @@ class SqliteJournal:
                 await self._database.commit(work)
             except StoreError as error:
                 if not is_passing(error):
+                    logger.error(
+                        "events cannot be stored", extra={"data": {"error": error.message}}
+                    )
                     await self._store_parts(group, error)
                     return
                 self._fail(group, error)
@@ -235,8 +243,8 @@ class SqliteJournal:
         for workflow_id in workflow_ids:
             self._lost[workflow_id] = error
         if self._in_flight is not None:
-            self._in_flight.remove(workflow_ids)
-        self._group.remove(workflow_ids)
+            self._in_flight.remove(workflow_ids, error)
+        self._group.remove(workflow_ids, error)
         if not self._group.rows:  # no commit will come for who waits for what was dropped
             _tell(self._group)
 
