@@ -81,8 +81,9 @@ def checksum(
     timestamp: int,
 ) -> int:
     """What tells that a stored event is not what it was: the CRC of all it says."""
-    head = f"{workflow_id}\0{sequence}\0{event_type}\0{step_id}\0{agent_id}\0{timestamp}\0{payload is None}"
-    return zlib.crc32(payload or b"", zlib.crc32(head.encode("utf-8", "surrogatepass")))
+    start = (timestamp ^ timestamp >> 32 ^ sequence) & 0xFFFFFFFF
+    head = f"{workflow_id}{event_type}{step_id}{agent_id}".encode("utf-8", "surrogatepass")
+    return zlib.crc32(payload or b"", zlib.crc32(head, start))
 
 
 def verify(row: tuple[Any, ...]) -> None:
