@@ -66,6 +66,6 @@ def drop_unused(connection: sqlite3.Connection, names: Iterable[str]) -> None:
     """Delete those of these outputs that no event has any more."""
     for name in names:
         connection.execute(
-            "DELETE FROM blobs WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM events WHERE blob = ?1)",
-            (name,),
+            "DELETE FROM blobs WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM events WHERE blob = ?)",
+            (name, name),
         )

@@ -17,14 +17,14 @@ _MOST_ROWS = 5000
 _FAMILIES = f"""
 WITH RECURSIVE roots AS (
     SELECT workflow_id FROM workflows AS root
-    WHERE workflow_id > ?2 AND status IN {_FINISHED} AND completed_at < ?1
+    WHERE workflow_id > ? AND status IN {_FINISHED} AND completed_at < ?
     AND NOT EXISTS (SELECT 1 FROM workflows AS parent WHERE parent.workflow_id = root.parent_workflow_id)
     ORDER BY workflow_id LIMIT {_ROOTS}
 ), family (root, workflow_id, depth, old) AS (
     SELECT workflow_id, workflow_id, 0, 1 FROM roots
     UNION ALL
     SELECT root, child.workflow_id, depth + 1,
-        coalesce(child.status IN {_FINISHED} AND child.completed_at < ?1, 0)
+        coalesce(child.status IN {_FINISHED} AND child.completed_at < ?, 0)
     FROM family JOIN workflows AS child ON child.parent_workflow_id = family.workflow_id
 )
 SELECT root, workflow_id, old FROM family ORDER BY root, depth DESC, workflow_id
@@ -35,8 +35,8 @@ AND NOT EXISTS (SELECT 1 FROM workflows AS parent
     WHERE parent.workflow_id = workflows.parent_workflow_id AND parent.status NOT IN {_FINISHED})
 """
 _COUNTS = """
-SELECT (SELECT count(*) FROM events WHERE workflow_id IN (SELECT value FROM json_each(?1))),
-    (SELECT count(*) FROM decisions WHERE workflow_id IN (SELECT value FROM json_each(?1)))
+SELECT (SELECT count(*) FROM events WHERE workflow_id IN (SELECT value FROM json_each(?))),
+    (SELECT count(*) FROM decisions WHERE workflow_id IN (SELECT value FROM json_each(?)))
 """
 
 
@@ -52,7 +52,7 @@ class SqliteRetention:
 
     async def old_families(self, before: int, after: str) -> OldFamilies:
         """Some families of workflows of which every one had ended before a time."""
-        rows = await self._database.read(_FAMILIES, (before, after))
+        rows = await self._database.read(_FAMILIES, (after, before, before))
         young = {root for root, _, old in rows if not old}
         return OldFamilies(
             workflow_ids=[workflow_id for root, workflow_id, _ in rows if root not in young],
@@ -62,7 +62,7 @@ class SqliteRetention:
     async def count(self, workflow_ids: Sequence[str]) -> Deleted:
         """What deleting these workflows would delete."""
         ((events, decisions),) = await self._database.read(
-            _COUNTS, [compact_json(list(workflow_ids))]
+            _COUNTS, [compact_json(list(workflow_ids))] * 2
         )
         return Deleted(len(workflow_ids), events, decisions)
 
