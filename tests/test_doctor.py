@@ -136,6 +136,12 @@ def lose_an_event(path: Path) -> None:
         connection.commit()
 
 
+def alter_an_event(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE events SET agent_id = 'somebody else' WHERE sequence = 1")
+        connection.commit()
+
+
 def take_over(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA application_id = 1")
@@ -155,6 +161,7 @@ def scribble(path: Path) -> None:
     [
         (damage, "integrity", "restore it from a backup"),
         (lose_an_event, "histories", "1 of 1 workflows lack events"),
+        (alter_an_event, "integrity", "damaged"),
         (take_over, "schema", "another program"),
         (grow, "schema", "use a newer opcode"),
         (scribble, "integrity", "cannot be read"),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from opcode_core.plugins.inspection import Finding, FindingState
 from opcode_core.store.sqlite.condition import read_only
+from opcode_core.store.sqlite.integrity import check_integrity
 from opcode_core.store.sqlite.schema import APPLICATION_ID, scripts
 
 _MOST_ERRORS = 10
@@ -30,7 +31,10 @@ def check_database(path: Path) -> Iterator[Finding]:
         return
     try:
         with closing(read_only(path)) as connection:
-            yield from _inside(connection)
+            found = list(_inside(connection))
+        yield from found
+        if any(one.topic == "schema" and one.state == "ok" for one in found):
+            yield Finding("integrity", *_integrity(path))
     except sqlite3.Error as error:
         yield Finding(
             "integrity", "broken", f"it cannot be read, restore it from a backup: {error}"
@@ -101,15 +105,18 @@ def _inside(connection: sqlite3.Connection) -> Iterator[Finding]:
         return
     older = "" if version == known else f": brought to {known} when a server starts"
     yield Finding("schema", "ok", f"{version}{older}")
-    yield Finding("integrity", *_integrity(connection))
     yield Finding("histories", *_histories(connection))
 
 
-def _integrity(connection: sqlite3.Connection) -> tuple[FindingState, str]:
-    rows = [row[0] for row in connection.execute(f"PRAGMA integrity_check({_MOST_ERRORS})")]
-    if rows == ["ok"]:
-        return "ok", "every page and index is as it should be"
-    return "broken", f"damaged, restore it from a backup: {'; '.join(rows)}"
+def _integrity(path: Path) -> tuple[FindingState, str]:
+    """Whether pages, indexes, events and the lists made of them are as they should be."""
+    found = check_integrity(path)
+    if not found:
+        return "ok", "every page, event and list is as it should be"
+    shown = "; ".join(one.message for one in found[:_MOST_ERRORS])
+    return "broken", f"{shown} (and {len(found) - _MOST_ERRORS} more)" if len(
+        found
+    ) > _MOST_ERRORS else shown
 
 
 def _histories(connection: sqlite3.Connection) -> tuple[FindingState, str]:
