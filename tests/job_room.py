@@ -85,19 +85,22 @@ class Room:
 
     async def quiet(self) -> None:
         """Wait until the scheduler sleeps again and whatever it started has ended, waits or is at the gate."""
+        async with asyncio.timeout(SECONDS):
+            while busy := self._busy():
+                await asyncio.wait(busy, return_when="FIRST_COMPLETED", timeout=0.01)
+
+    def _busy(self) -> list[asyncio.Task[Any]]:
+        """What is still at work: one leads to another, so they are looked at together."""
         service = self._service
         assert service is not None
         assert service.upkeep is not None
-        scheduler = service.upkeep.jobs._scheduler
-        async with asyncio.timeout(SECONDS):
-            while not sleeps(scheduler._wake):
-                assert scheduler._task is not None
-                await asyncio.wait([scheduler._task], timeout=0.001)
-            while starting := scheduler._beginning.tasks:
-                await asyncio.wait(list(starting))
-            while len(service._engine.running) > self.at_gate:
-                tasks = [live.task for live in service._engine._live.values() if live.task]
-                await asyncio.wait(tasks, return_when="FIRST_COMPLETED", timeout=0.01)
+        scheduler, engine = service.upkeep.jobs._scheduler, service._engine
+        assert scheduler._task is not None
+        awake = [] if sleeps(scheduler._wake) else [scheduler._task]
+        running = [live.task for live in engine._live.values() if live.task]
+        if len(running) <= self.at_gate:
+            running = []
+        return [*awake, *scheduler._beginning.tasks, *engine._tasks, *running]
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass as it does: every alarm rings at its time, and what it means is done before the next."""
