@@ -17,7 +17,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +113,6 @@ class Explorer:
             (place / "answer").write_text(json.dumps([answer["status"], answer.get("output")]))
             status = 0
         except BaseException:  # noqa: BLE001 - whatever it is, the parent reads it
-            import traceback
-
             traceback.print_exc()
         finally:
             os._exit(status)
@@ -142,9 +140,9 @@ def _registry(trace: Path) -> Registry:
 def plan(points: int, every: int, pairs: int) -> list[tuple[int, ...]]:
     """Where it is killed: at every point, and at some twice, the second time while it recovers."""
     chosen = random.Random(1)
-    singles: Iterator[tuple[int, ...]] = ((point,) for point in range(1, points + 1, every))
-    doubles = ((chosen.randint(1, points), chosen.randint(1, points)) for _ in range(pairs))
-    return [*singles, *doubles]
+    singles = [(point,) for point in range(1, points + 1, every)]
+    doubles = [(one, two) for one in range(1, points + 1) for two in range(1, points + 1)]
+    return [*singles, *chosen.sample(doubles, min(pairs, len(doubles)))]
 
 
 def explore(name: str, every: int, pairs: int, jobs: int) -> dict[str, Any]:
@@ -178,10 +176,16 @@ def _worker(explorer: Explorer, planned: list[tuple[int, ...]], expected: Any) -
     child = os.fork()
     if child == 0:
         os.close(reading)
-        with os.fdopen(writing, "w") as pipe:
-            for points in planned:
-                pipe.write(json.dumps(explorer.killed(points, expected)) + "\n")
-        os._exit(0)
+        status = 1
+        try:
+            with os.fdopen(writing, "w") as pipe:
+                for points in planned:
+                    pipe.write(json.dumps(explorer.killed(points, expected)) + "\n")
+            status = 0
+        except BaseException:  # noqa: BLE001 - the folder is the parent's, who must not be unwound here
+            traceback.print_exc()
+        finally:
+            os._exit(status)
     os.close(writing)
     return child, reading
 
@@ -189,7 +193,8 @@ def _worker(explorer: Explorer, planned: list[tuple[int, ...]], expected: Any) -
 def _collected(child: int, reading: int) -> list[dict[str, Any]]:
     with os.fdopen(reading) as pipe:
         found = [json.loads(line) for line in pipe]
-    os.waitpid(child, 0)
+    if (status := os.waitpid(child, 0)[1]) != 0:
+        raise AssertionError(f"who explored ended with {os.waitstatus_to_exitcode(status)}")
     return found
 
 
