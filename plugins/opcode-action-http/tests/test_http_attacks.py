@@ -14,7 +14,7 @@ import httpcore2
 import pytest
 from http_server import anyio_backend, asked, base, begun, context, server, tls_server
 from opcode_action_http.addresses import AddressRefusedError
-from opcode_action_http.client import _GuardedNetwork
+from opcode_action_http.network import GuardedNetwork
 from opcode_action_http.request import get, post
 from opcode_core import (
     ExecutionError,
@@ -118,16 +118,16 @@ async def test_a_connection_of_the_trusted_serves_nobody_else(
     assert len(asked) == 1
 
 
-class Recording(httpcore2.AsyncNetworkBackend):
-    def __init__(self) -> None:
-        self.hosts: list[str] = []
+def record_connections(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let no connection come about; give the addresses that were to be connected to, as they come."""
+    addresses: list[str] = []
 
-    async def connect_tcp(self, host: str, *args: Any, **more: Any) -> Any:
-        self.hosts.append(host)
-        raise httpcore2.ConnectError
+    async def connect(protocol: Any, address: str, port: int) -> Any:
+        addresses.append(address)
+        raise ConnectionRefusedError
 
-    async def sleep(self, seconds: float) -> None:
-        raise AssertionError
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", connect)
+    return addresses
 
 
 async def test_a_name_that_changes_is_asked_once_and_the_judged_address_is_taken(
@@ -139,14 +139,13 @@ async def test_a_name_that_changes_is_asked_once_and_the_judged_address_is_taken
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), 80))]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", answer)
-    network, inner = _GuardedNetwork(allow_private=False), Recording()
-    monkeypatch.setattr(network, "_inner", inner)
+    network, connected = GuardedNetwork(allow_private=False), record_connections(monkeypatch)
     with pytest.raises(httpcore2.ConnectError):
         await network.connect_tcp("changing.example", 80)
-    assert inner.hosts == ["93.184.216.34"]
+    assert connected == ["93.184.216.34"]
     with pytest.raises(AddressRefusedError):
         await network.connect_tcp("changing.example", 80)
-    assert inner.hosts == ["93.184.216.34"]
+    assert connected == ["93.184.216.34"]
 
 
 async def test_one_bad_address_of_several_refuses_the_name(
@@ -159,11 +158,10 @@ async def test_one_bad_address_of_several_refuses_the_name(
         ]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", answer)
-    network, inner = _GuardedNetwork(allow_private=True), Recording()
-    monkeypatch.setattr(network, "_inner", inner)
+    network, connected = GuardedNetwork(allow_private=True), record_connections(monkeypatch)
     with pytest.raises(AddressRefusedError):
         await network.connect_tcp("two.example", 80)
-    assert inner.hosts == []
+    assert connected == []
 
 
 async def test_proxies_and_netrc_are_not_used(

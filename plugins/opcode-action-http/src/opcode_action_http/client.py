@@ -4,82 +4,80 @@ from __future__ import annotations
 
 import functools
 import ssl
-from collections.abc import Sequence
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import httpcore2
 import httpx2
 
-from opcode_action_http.addresses import resolve
+from opcode_action_http.network import GuardedNetwork
 
 _MAX_CONNECTIONS = 100
 _KEPT_SECONDS = 30.0
 
 
-class _GuardedNetwork(httpcore2.AsyncNetworkBackend):
-    """Connects to addresses that were judged; the name stays for the Host header and TLS."""
+class Client:
+    """Sends one request under one policy; nothing of another one reaches it.
 
-    def __init__(self, *, allow_private: bool, ranges: Sequence[str] | None = None) -> None:
-        self._inner = httpcore2.AnyIOBackend()
-        self._allow_private = allow_private
-        self._ranges = ranges
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the library's signature
-        local_address: str | None = None,
-        socket_options: Any = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        try:
-            addresses = await resolve(
-                host, port, allow_private=self._allow_private, ranges=self._ranges
-            )
-        except OSError as error:
-            raise httpcore2.ConnectError(f"{host} does not resolve: {error.strerror}") from None
-        for address in addresses[:-1]:
-            try:
-                return await self._inner.connect_tcp(
-                    address, port, timeout, local_address, socket_options
-                )
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                continue
-        return await self._inner.connect_tcp(
-            addresses[-1], port, timeout, local_address, socket_options
-        )
-
-    async def sleep(self, seconds: float) -> None:
-        await self._inner.sleep(seconds)
-
-
-def make_client(
-    *, allow_private: bool, verify: bool, ranges: Sequence[str] | None = None
-) -> httpx2.AsyncClient:
-    """A client under one policy; it follows no redirects, reads no environment and has no timeouts of its own.
-
-    It keeps no cookies either: all workflows share it, and one's login must not become another's.
+    It follows no redirects, reads no environment, keeps no cookies, because all workflows share it and one's login must
+    not become another's, and has no timeouts of its own.
 
     Args:
         allow_private: Whether loopback and private addresses may be reached.
         verify: Whether the server's certificate is checked.
         ranges: The only private networks that may be reached; None for all.
     """
-    transport = httpx2.AsyncHTTPTransport(trust_env=False)
-    transport._pool = httpcore2.AsyncConnectionPool(  # noqa: SLF001 - the one door to a network of our own
-        ssl_context=_tls(verify=verify),
-        network_backend=_GuardedNetwork(allow_private=allow_private, ranges=ranges),
-        max_connections=_MAX_CONNECTIONS,
-        keepalive_expiry=_KEPT_SECONDS,
-    )
-    return httpx2.AsyncClient(
-        transport=transport,
-        trust_env=False,
-        follow_redirects=False,
-        timeout=None,
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-    )
+
+    def __init__(
+        self, *, allow_private: bool, verify: bool, ranges: Sequence[str] | None = None
+    ) -> None:
+        self._transport = httpx2.AsyncHTTPTransport(trust_env=False)
+        self._transport._pool = httpcore2.AsyncConnectionPool(  # noqa: SLF001 - the one door to a network of our own
+            ssl_context=_tls(verify=verify),
+            network_backend=GuardedNetwork(allow_private=allow_private, ranges=ranges),
+            max_connections=_MAX_CONNECTIONS,
+            keepalive_expiry=_KEPT_SECONDS,
+        )
+
+    @asynccontextmanager
+    async def send(
+        self, method: str, url: httpx2.URL, headers: Mapping[str, str], content: bytes | None
+    ) -> AsyncIterator[httpx2.Response]:
+        """Send a request; inside, the answer can be read.
+
+        Args:
+            method: The method.
+            url: The whole URL, without who logs in.
+            headers: The headers, names in lower case.
+            content: The body; None for none.
+
+        Raises:
+            AddressRefusedError: The address may not be reached.
+            httpx2.HTTPError: No answer came.
+        """
+        request = httpx2.Request(
+            method, url, headers={**_default_headers(), **headers}, content=content
+        )
+        # The transport itself: what a client of the library does beside it, it must not do here, and costs as much.
+        response = await self._transport.handle_async_request(request)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._transport.aclose()
+
+
+@functools.cache
+def _default_headers() -> dict[str, str]:
+    """What the library sends when nothing else is said, such as the encodings it can decode."""
+    return dict(httpx2.Client(transport=httpx2.MockTransport(_nothing)).headers)
+
+
+def _nothing(request: httpx2.Request) -> httpx2.Response:
+    raise AssertionError(request.method)
 
 
 @functools.cache

@@ -20,7 +20,7 @@ from opcode_core import (
 
 from opcode_action_http.addresses import AddressRefusedError
 from opcode_action_http.body import decode_body, read_body
-from opcode_action_http.client import make_client
+from opcode_action_http.client import Client
 from opcode_action_http.failures import public_url, reason
 from opcode_action_http.policy import refuse_host, refuse_unverified
 from opcode_action_http.redirects import Hop, next_hop, redirect_target
@@ -78,10 +78,8 @@ async def _hops(request: Request, context: ActionContext, began: float) -> dict[
     while True:
         refuse_host(hop.url, context)
         client = await _client(context, allow_private=hop.trusted_host, verify=request.verify)
-        async with client.stream(
-            hop.method, hop.url, headers=hop.headers, content=hop.content
-        ) as response:
-            target = redirect_target(response) if request.redirects > 0 else None
+        async with client.send(hop.method, hop.url, hop.headers, hop.content) as response:
+            target = redirect_target(hop, response) if request.redirects > 0 else None
             if target is None:
                 return await _answer(response, began)
         if left == 0:
@@ -92,17 +90,15 @@ async def _hops(request: Request, context: ActionContext, began: float) -> dict[
         hop = next_hop(hop, response.status_code, target)
 
 
-async def _client(
-    context: ActionContext, *, allow_private: bool, verify: bool
-) -> httpx2.AsyncClient:
+async def _client(context: ActionContext, *, allow_private: bool, verify: bool) -> Client:
     return await context.shared(
         f"http.client private={allow_private} verify={verify}",
-        lambda: make_client(
+        lambda: Client(
             allow_private=allow_private,
             verify=verify,
             ranges=context.setting("http.private_ranges"),
         ),
-        httpx2.AsyncClient.aclose,
+        Client.aclose,
     )
 
 

@@ -40,8 +40,12 @@ class Hop:
     trusted_host: bool
 
 
-def redirect_target(response: httpx2.Response) -> httpx2.URL | None:
+def redirect_target(hop: Hop, response: httpx2.Response) -> httpx2.URL | None:
     """Where an answer leads; None when it is no redirect.
+
+    Args:
+        hop: What was sent.
+        response: The answer.
 
     Raises:
         ExecutionError: It leads to what is no http address.
@@ -50,7 +54,7 @@ def redirect_target(response: httpx2.Response) -> httpx2.URL | None:
     if response.status_code not in _REDIRECTS or not location:
         return None
     try:
-        target = response.request.url.join(location).copy_with(username=None, password=None)
+        target = hop.url.join(location).copy_with(username=None, password=None)
     except (httpx2.InvalidURL, ValueError):
         raise ExecutionError("the server redirects to what is no URL") from None
     if target.scheme not in ("http", "https") or not target.host:

@@ -96,8 +96,10 @@ def _url(params: GetParams) -> tuple[httpx2.URL, str | None]:
         url = httpx2.URL(params.url)
         if url.scheme not in ("http", "https") or not url.host:
             raise ValidationError("`url` must be absolute and begin with http:// or https://")
-        login = basic_auth(url.username, url.password) if url.userinfo else None
-        url = url.copy_with(username=None, password=None)
+        login = None
+        if url.userinfo:
+            login = basic_auth(url.username, url.password)
+            url = url.copy_with(username=None, password=None)
         return (url.copy_merge_params(params.query) if params.query else url), login
     except httpx2.InvalidURL:
         raise ValidationError("`url` is no URL") from None
