@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from opcode_core.cli.memory import give_memory_back
 from opcode_core.cli.text import BAD_USAGE, DONE, FAILED, plain
 from opcode_core.errors import StoreError
 from opcode_core.logs import configure, logger
@@ -39,6 +40,7 @@ def serve_alone() -> int:
 
 def _be_engine(begin: Callable[[Settings], Coroutine[Any, Any, None]]) -> int:
     gc.disable()  # until everything is loaded: nearly all that is made until then stays
+    give_memory_back()
     configure("info")
     try:
         settings = load_settings()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from opcode_core.model.definition import PlannedStep, StepList
 from opcode_core.model.state import SETTLED, StepState
 
+Scopes = tuple[tuple[Collection[str], str], ...]
 _PENDING: dict[str, Any] = StepState().view
 
 
@@ -19,6 +20,7 @@ class Frame:
         prefix: What stands before their ids: nothing, or `each.iter_0.`.
         outer: The list of the step around them; None for the definition's own.
         variables: What they can see.
+        scopes: The ids and the prefix of this list, and of those around it, from the inside out.
 
     Args:
         steps: See above.
@@ -30,7 +32,7 @@ class Frame:
         sources: The namespaces that the items of the loops around it came from.
     """
 
-    __slots__ = ("_states", "outer", "prefix", "sources", "steps", "variables")
+    __slots__ = ("_states", "outer", "prefix", "scopes", "sources", "steps", "variables")
 
     def __init__(
         self,
@@ -47,7 +49,9 @@ class Frame:
         self.outer = outer
         self.sources: frozenset[str] = sources if outer is None else sources | outer.sources
         self._states = states
-        self.variables: dict[str, Any] = {**variables, "steps": StepsView(self, states)}
+        around: Scopes = () if outer is None else outer.scopes
+        self.scopes: Scopes = ((steps.steps, prefix), *around)
+        self.variables: dict[str, Any] = {**variables, "steps": StepsView(self.scopes, states)}
         if loop is not None:
             self.variables |= iteration(loop, variables)
 
@@ -91,27 +95,25 @@ class StepsView(Mapping[str, Any]):
     A name means the step of the nearest list that has it and has come to it; a full id any step of the workflow.
 
     Args:
-        frame: The list of the step that looks.
+        scopes: The lists it looks in; the lists themselves are not kept, for they keep what is made here.
         states: What became of the steps, by full id.
     """
 
-    __slots__ = ("_frame", "_states")
+    __slots__ = ("_scopes", "_states")
 
-    def __init__(self, frame: Frame, states: Mapping[str, StepState]) -> None:
-        self._frame = frame
+    def __init__(self, scopes: Scopes, states: Mapping[str, StepState]) -> None:
+        self._scopes = scopes
         self._states = states
 
     def __getitem__(self, step_id: str) -> dict[str, Any]:
         head = step_id.partition(".")[0]
         known = False
-        frame: Frame | None = self._frame
-        while frame is not None:
-            if head in frame.steps.steps:
-                state = self._states.get(frame.prefix + step_id)
+        for ids, prefix in self._scopes:
+            if head in ids:
+                state = self._states.get(prefix + step_id)
                 if state is not None:
                     return state.view
                 known = True
-            frame = frame.outer
         state = self._states.get(step_id)
         if state is not None:
             return state.view
@@ -121,10 +123,8 @@ class StepsView(Mapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         seen: dict[str, None] = {}
-        frame: Frame | None = self._frame
-        while frame is not None:
-            seen.update(dict.fromkeys(frame.steps.steps))
-            frame = frame.outer
+        for ids, _ in self._scopes:
+            seen.update(dict.fromkeys(ids))
         seen.update(dict.fromkeys(self._states))
         return iter(seen)
 

@@ -30,6 +30,10 @@ class StepLists:
         self._count = 0
         world.lists = self
 
+    def close(self) -> None:
+        """Nothing nested runs any more."""
+        del self._world.lists
+
     async def by_level(self, frame: Frame) -> None:
         """Run level after level; the steps of one side by side.
 

@@ -150,7 +150,8 @@ class LiveWorkflow:
                 interpreter.time_is_up()
                 self._again = self.state.status == "active"
         finally:
-            self._waits = None
+            self._waits = self._interpreter = None
+            interpreter.close()
             if alarm is not None:
                 alarm.cancel()
 

@@ -78,7 +78,9 @@ class Outcomes:
             raise LimitExceededError(
                 f"the output is {len(text)} bytes of JSON: at most {most}", {"limit": most}
             )
-        self._run.record(events.STEP_COMPLETED, frame.full_id(step), {"output": read_json(text)})
+        del output  # it may be large, and there are two more of it
+        payload, text = {"output": read_json(text)}, b'{"output":%b}' % text
+        self._run.record(events.STEP_COMPLETED, frame.full_id(step), payload, text=text)
         self.spare(frame, step)
 
     def skip(self, frame: Frame, step: PlannedStep, reason: str) -> None:

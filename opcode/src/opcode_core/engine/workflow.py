@@ -51,6 +51,7 @@ class WorkflowRun:
         step_id: str | None = None,
         payload: Any = None,
         agent_id: str | None = None,
+        text: bytes | None = None,
     ) -> None:
         """Let something have happened: it is folded into the state at once and handed over to be stored.
 
@@ -59,8 +60,10 @@ class WorkflowRun:
             step_id: The step it concerns.
             payload: JSON members; None for nothing.
             agent_id: Who caused it.
+            text: The payload as it is stored, if that is known.
         """
-        text = None if payload is None else orjson.dumps(payload)
+        if text is None and payload is not None:
+            text = orjson.dumps(payload)
         state = self.state
         event = Event(
             state.workflow_id,

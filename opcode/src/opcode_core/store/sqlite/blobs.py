@@ -37,13 +37,21 @@ def take_apart(
             small.append(row)
             continue
         content = payload[len(_BEFORE) : -len(_AFTER)]
-        name = hashlib.sha256(content.encode("utf-8")).hexdigest()
+        name = _hash(content)
         connection.execute(
             "INSERT INTO blobs VALUES (?, ?) ON CONFLICT (hash) DO NOTHING", (name, content)
         )
         small.append((*row[:_PAYLOAD_COLUMN], None, *row[_PAYLOAD_COLUMN + 1 :]))
         parted.append((name, row[0], row[1]))
     return small, parted
+
+
+def _hash(content: str) -> str:
+    """The SHA-256 of a text in UTF-8, of which no copy is made."""
+    digest = hashlib.sha256()
+    for position in range(0, len(content), LARGE):
+        digest.update(content[position : position + LARGE].encode("utf-8"))
+    return digest.hexdigest()
 
 
 def name_blobs(connection: sqlite3.Connection, parted: Iterable[tuple[str, str, int]]) -> None:

@@ -167,6 +167,7 @@ class SqliteJournal:
             self._called = bool(self._group.rows)
             group.done = True
             _tell(group)
+            del group  # it may be large, and the next one may be long in coming
 
     async def _store(self, group: Group) -> None:
         """Store a group, however often that has to be tried."""
