@@ -235,6 +235,10 @@ class SetClock:
         """Seconds since 1970."""
         return self._now
 
+    def wall(self) -> float:
+        """The same: nobody sets it."""
+        return self.now()
+
     def alarm(self, when: float, call: Callable[[], None]) -> _Alarm:
         """Call when it is that late; soon when it was."""
         alarm = _Alarm(when, call)

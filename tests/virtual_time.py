@@ -86,6 +86,10 @@ class VirtualClock:
         """Seconds since 1970."""
         return self._loop.time()
 
+    def wall(self) -> float:
+        """The same: nobody sets it."""
+        return self.now()
+
     def alarm(self, when: float, call: Callable[[], None]) -> asyncio.TimerHandle:
         """Call when it is that late."""
         return self._loop.call_at(max(when, self._loop.time()), call)

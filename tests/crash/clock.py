@@ -28,6 +28,10 @@ class ScaledClock:
         """Seconds since 1970-01-01 UTC, as it has them."""
         return self._zero + (time.time() - self._zero) * self._speed
 
+    def wall(self) -> float:
+        """The same: nobody sets it."""
+        return self.now()
+
     def alarm(self, when: float, call: Callable[[], None]) -> Alarm:
         """Call on the event loop when it is so many seconds since 1970."""
         pause = max(0.0, when - self.now()) / self._speed

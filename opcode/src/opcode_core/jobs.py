@@ -89,7 +89,7 @@ class Jobs:
         """The jobs that checked triggers ask for, each due for the first time after now."""
         if not triggers or not triggers.get("cron"):
             return ()
-        return await asyncio.to_thread(planned_jobs, triggers, self._clock.now(), _new_id)
+        return await asyncio.to_thread(planned_jobs, triggers, self._clock.wall(), _new_id)
 
     async def losing(self, template_name: str) -> list[dict[str, Any]]:
         """What to warn of when a version of a template comes without triggers: the jobs that go with that."""
@@ -116,7 +116,7 @@ class Jobs:
         job = await self._find(name, template_name)
         due = None
         if enabled:
-            now = to_micros(self._clock.now())
+            now = to_micros(self._clock.wall())
             due = await asyncio.to_thread(next_due, job.expression, job.timezone, now)
         await self._kept.enable(job.id, due, enabled=enabled)
         await self.changed(job.template_name)

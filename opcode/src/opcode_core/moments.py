@@ -19,7 +19,11 @@ class Clock(Protocol):
     """Where the engine asks what time it is, and to be called when it is time."""
 
     def now(self) -> float:
-        """Seconds since 1970-01-01 UTC."""
+        """Seconds since 1970-01-01 UTC, which only ever go on: what waits and deadlines are measured by."""
+        ...
+
+    def wall(self) -> float:
+        """Seconds since 1970-01-01 UTC as the clock on the wall has them, which people set: what schedules go by."""
         ...
 
     def alarm(self, when: float, call: Callable[[], None]) -> Alarm:

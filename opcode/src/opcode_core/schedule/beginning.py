@@ -78,7 +78,7 @@ class Beginning:
             if job is None:
                 self._over(run.workflow_id)
                 return
-            await self._store.add_run(run, to_micros(self._clock.now()))
+            await self._store.add_run(run, to_micros(self._clock.wall()))
         except StoreError as error:
             self._put_off(run, error)
             return

@@ -129,7 +129,7 @@ class Scheduler:
             OpcodeError: It cannot begin.
         """
         run = JobRun(self._new_id(), job.id, None)
-        await self._store.add_run(run, to_micros(self._clock.now()))
+        await self._store.add_run(run, to_micros(self._clock.wall()))
         self._runs.add(run)
         try:
             await self._starter.start_job(job, run)
@@ -172,10 +172,9 @@ class Scheduler:
             self._alarm = None
         if not self._heap and not self._beginning.waits:
             return
-        when = self._clock.now() + pause
         if self._heap and pause == LOOK_SECONDS:
-            when = min(when, self._heap[0][0] / 1e6)
-        self._alarm = self._clock.alarm(when, self._wake.set)
+            pause = min(pause, self._heap[0][0] / 1e6 - self._clock.wall())
+        self._alarm = self._clock.alarm(self._clock.now() + pause, self._wake.set)
 
     def _look_soon(self) -> None:
         """A run waits for the store: see to it that somebody looks after it."""
@@ -185,7 +184,7 @@ class Scheduler:
     async def _round(self) -> None:
         """Take whatever is due, and begin it."""
         self._beginning.again()
-        now = to_micros(self._clock.now())
+        now = to_micros(self._clock.wall())
         while self._open and (due := self._due(now)):
             busy = [self._runs.busy(job.id) for job in due]
             claims, impossible = await asyncio.to_thread(_claims, due, busy, now, self._new_id)

@@ -32,6 +32,7 @@ class FakeClock:
 
     def __init__(self, start: float = 1_800_000_000.0) -> None:
         self._now = start
+        self._set_by = 0.0
         self._heap: list[tuple[float, int, FakeAlarm]] = []
         self._order = itertools.count()
         self._changed = asyncio.Event()
@@ -39,6 +40,14 @@ class FakeClock:
     def now(self) -> float:
         """Seconds since 1970-01-01 UTC."""
         return self._now
+
+    def wall(self) -> float:
+        """The same, as the clock on the wall has it."""
+        return self._now + self._set_by
+
+    def set_wall(self, seconds: float) -> None:
+        """Somebody sets the clock on the wall: forward by so many seconds, or back by less than none."""
+        self._set_by += seconds
 
     def alarm(self, when: float, call: Callable[[], None]) -> FakeAlarm:
         """Call when it is so many seconds since 1970; soon when it was."""
