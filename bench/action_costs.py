@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -47,19 +48,25 @@ def measure_actions(scale: float) -> list[Figure]:
 
 async def _measure(url: str, runs: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(
-            db_path=Path(folder) / "bench.db",
-            durability="normal",
-            pool_size=_POOL,
-            values={"fs.roots": [folder]},
-        )
-        async with open_service(settings, registry=registry()) as service:
+        place = Path(folder)
+        async with _service(place / "a") as service, _service(place / "b", "off") as unconfined:
             return [
                 *await _http(service, url, runs),
-                *await _shell(service, runs),
-                *await _file(service, Path(folder) / "big.txt", runs),
+                *await _shell(service, unconfined, runs),
+                *await _file(service, place / "big.txt", runs),
                 *await _hash(service, runs),
             ]
+
+
+def _service(place: Path, sandbox: str = "auto") -> AbstractAsyncContextManager[Service]:
+    place.mkdir()
+    settings = Settings(
+        db_path=place / "bench.db",
+        durability="normal",
+        pool_size=_POOL,
+        values={"fs.roots": [str(place.parent)], "shell.sandbox": sandbox},
+    )
+    return open_service(settings, registry=registry())
 
 
 async def _http(service: Service, url: str, runs: int) -> list[Figure]:
@@ -94,16 +101,18 @@ async def _get(client: httpx2.AsyncClient, url: str) -> None:
     (await client.get(url)).json()
 
 
-async def _shell(service: Service, runs: int) -> list[Figure]:
+async def _shell(service: Service, unconfined: Service, runs: int) -> list[Figure]:
     async def spawn() -> None:
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec("true", stdout=pipe, stderr=pipe)
         await process.communicate()
 
     step = {"action": "shell.exec", "params": {"command": "true"}}
-    ours, floor = await _both(await _row(service, step), _again(spawn), runs, _IN_A_ROW)
+    rows = [await _row(service, step), await _row(unconfined, step), _again(spawn)]
+    confined, free, floor = await _in_turn(rows, runs, _IN_A_ROW)
     return [
-        figure("shell.exec of true, a step", ours, unit="µs"),
+        figure("shell.exec of true, a step", confined, unit="µs"),
+        figure("without isolation", free, unit="µs", note="`shell.sandbox` is `off`"),
         figure("a bare spawn of true", floor, unit="µs"),
     ]
 
@@ -169,11 +178,16 @@ def _again(work: Work) -> Work:
     return run
 
 
-async def _both(one: Work, other: Work, runs: int, count: int) -> tuple[list[float], list[float]]:
+async def _both(one: Work, other: Work, runs: int, count: int) -> list[list[float]]:
     """The times of two things that are done in turn, for each of `count` in them."""
-    times: tuple[list[float], list[float]] = ([], [])
+    return await _in_turn([one, other], runs, count)
+
+
+async def _in_turn(works: list[Work], runs: int, count: int) -> list[list[float]]:
+    """The times of things that are done in turn, for each of `count` in them."""
+    times: list[list[float]] = [[] for _ in works]
     for run in range(runs + 2):
-        for work, kept in zip((one, other), times, strict=True):
+        for work, kept in zip(works, times, strict=True):
             began = time.perf_counter()
             await work()
             if run > 1:
