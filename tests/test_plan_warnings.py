@@ -99,6 +99,14 @@ def test_the_body_of_a_loop_over_nothing_is_not_reached(registry: Registry) -> N
     assert warned(registry, loop([1])) == []
 
 
+def test_a_body_that_is_missing_is_said_to_be_missing_and_nothing_else(registry: Registry) -> None:
+    loop = {"id": "l", "type": "loop", "config": {"mode": "for_each", "over": []}}
+    diagnosis = diagnose({"steps": [loop]}, registry)
+    assert [(one.path, one.code) for one in diagnosis.problems] == [
+        ("/steps/0/config/body", "MISSING_FIELD")
+    ]
+
+
 def test_a_guard_that_is_false_is_a_way_to_switch_a_step_off(registry: Registry) -> None:
     assert warned(registry, {**A, "condition": "false"}) == []
 

@@ -67,7 +67,7 @@ class LoopStep(StepType):
             self._condition = source.expression(
                 config["condition"], "config", "condition", in_loop=True
             )
-        if self._items == []:
+        if self._items == [] and "body" in config:
             at = pointer(source.pointer, "config", "body")
             message = "the body is never reached: there is nothing to go over"
             source.report(Problem(at, "INVALID_VALUE", message, severity="warning"))
