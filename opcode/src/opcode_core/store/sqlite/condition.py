@@ -18,6 +18,8 @@ from opcode_core.store.sqlite.schema import APPLICATION_ID, scripts
 CHECKED_BYTES = 64 << 20
 """Up to this size a database is looked through at every start."""
 _HEADER = b"SQLite format 3\0"
+_HEADER_BYTES = 100
+_WITH_LOG = b"\2\2"
 _RESTORE = "it is left as it is: restore it from a backup, or name another file with OPCODE_DB_PATH"
 
 
@@ -34,8 +36,9 @@ def prepare(path: Path, mark: Mark | None) -> None:
             what was stored in it.
     """
     if _has_history(path, mark):
-        _refuse_other_files(path)
+        header = _refuse_other_files(path)
         try:
+            _settle_journal(path, header)
             with closing(read_only(path)) as connection:
                 _look(connection, path, mark)
         except sqlite3.Error as error:
@@ -88,17 +91,51 @@ def _create(path: Path) -> None:
         raise StoreError(f"{path} cannot be created: {error.strerror}", {"reason": "io"}) from None
 
 
-def _refuse_other_files(path: Path) -> None:
+def _refuse_other_files(path: Path) -> bytes:
+    """Refuse what is no database; give its header."""
     try:
         with path.open("rb") as file:
-            header = file.read(len(_HEADER))
+            header = file.read(_HEADER_BYTES)
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}", {"reason": "io"}) from None
-    if header != _HEADER:
+    if not header.startswith(_HEADER):
         raise StoreError(
             f"{path} is no database of ours: it begins with other bytes; {_RESTORE}",
             {"reason": "damaged"},
         )
+    return header
+
+
+def _settle_journal(path: Path, header: bytes) -> None:
+    """Let a journal be played back where it belongs to the database, and refuse one that does not.
+
+    SQLite plays back whatever it finds in `<db>-journal`, but a database with a write-ahead log has none, except while
+    its very first page is made: such a journal was put there. Without that log, as on some file systems, a crash
+    leaves one, and SQLite does not open the database read-only until it was played back.
+    """
+    journal = path.with_name(path.name + "-journal")
+    if not _size(journal):
+        return
+    page = int.from_bytes(header[16:18], "big")
+    just_made = _size(path) <= page and not _size(path.with_name(path.name + "-wal"))
+    if header[18:20] == _WITH_LOG and not just_made:
+        raise StoreError(
+            f"{journal} does not belong to {path.name}, and would change what is in it: see who put it there, and "
+            "move it away",
+            {"reason": "damaged"},
+        )
+    if not just_made and header[68:72] != APPLICATION_ID.to_bytes(4, "big"):
+        return  # another program's, which is refused as it is
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+
+
+def _size(path: Path) -> int:
+    """How large a file is; 0 for none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _look(connection: sqlite3.Connection, path: Path, mark: Mark | None) -> None:
