@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from opcode_action_fs import beneath, opening
+from opcode_action_fs.opening import identity
 from opcode_core import Action, ExecutionError
 
 
@@ -19,6 +20,7 @@ class Context:
         self.working_directory = str(folder)
         self.roots = [str(folder)]
         self.protected: set[tuple[int, int]] = set()
+        self.protected_beside: set[tuple[tuple[int, int], str]] = set()
         self.runner = asyncio.Runner()
         self._shared: dict[str, tuple[Any, Callable[[Any], Awaitable[None]]]] = {}
 
@@ -28,9 +30,14 @@ class Context:
     def protected_files(self) -> frozenset[tuple[int, int]]:
         return frozenset(self.protected)
 
+    def protected_names(self) -> frozenset[tuple[tuple[int, int], str]]:
+        return frozenset(self.protected_beside)
+
     def protect(self, path: Path) -> None:
-        status = path.stat()
-        self.protected.add((status.st_dev, status.st_ino))
+        self.protected.add(identity(path.stat()))
+
+    def protect_name(self, path: Path) -> None:
+        self.protected_beside.add((identity(path.parent.stat()), path.name.casefold()))
 
     async def shared(
         self, key: str, make: Callable[[], Any], close: Callable[[Any], Awaitable[None]]

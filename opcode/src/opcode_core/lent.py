@@ -141,6 +141,14 @@ class ActionContext(Protocol):
         """Device and inode numbers of the server's own files: never to be opened."""
         ...
 
+    def protected_names(self) -> frozenset[tuple[tuple[int, int], str]]:
+        """Names of the server's own files, there or not: nothing is to be made, moved or deleted under them.
+
+        Each comes with the device and inode number of its folder, and in the form that `str.casefold` gives it, for
+        file systems that do not tell `a` from `A`.
+        """
+        ...
+
     async def shared(
         self, key: str, make: Callable[[], _Shared], close: Callable[[_Shared], Awaitable[None]]
     ) -> _Shared:

@@ -96,6 +96,10 @@ class RunningAction:
         """Device and inode numbers of the server's own files."""
         return self._world.runtime.protected_files()
 
+    def protected_names(self) -> frozenset[tuple[tuple[int, int], str]]:
+        """Names of the server's own files, there or not, each with the device and inode number of its folder."""
+        return self._world.runtime.protected_names()
+
     async def shared(
         self, key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]
     ) -> T:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from opcode_core import crashpoints
 from opcode_core.actions import Action, Params
 from opcode_core.durations import format_duration
 from opcode_core.engine.circuits import Circuits
+from opcode_core.engine.own_files import OwnFiles
 from opcode_core.engine.runtime import Children, StoreUnavailableError
 from opcode_core.errors import ExecutionError, StepTimeoutError, StoreError
 from opcode_core.lent import ActionContext
@@ -45,7 +45,7 @@ class ProcessResources:
         self.action_threads = ThreadPoolExecutor(settings.pool_size, "opcode-action")
         self.expression_threads = ThreadPoolExecutor(_EXPRESSION_THREADS, "opcode-expression")
         self.circuits = Circuits(clock.now, settings.breaker_failures, settings.breaker_seconds)
-        self.protected: frozenset[tuple[int, int]] = frozenset()
+        self.own_files = OwnFiles(store, settings)
         self.closing = asyncio.Event()
         self._shared: dict[str, tuple[Any, Callable[[Any], Awaitable[None]]]] = {}
 
@@ -166,8 +166,11 @@ class EmbeddedRuntime:
 
     def protected_files(self) -> frozenset[tuple[int, int]]:
         """Device and inode numbers of the server's own files."""
-        self._resources.protected |= _identities_of(self._resources.store.files())
-        return self._resources.protected
+        return self._resources.own_files.identities()
+
+    def protected_names(self) -> frozenset[tuple[tuple[int, int], str]]:
+        """Names of the server's own files, there or not, each with the device and inode number of its folder."""
+        return self._resources.own_files.names()
 
     async def shared(
         self, key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]
@@ -212,14 +215,3 @@ def _contained(function: Callable[..., T], *arguments: Any) -> T:
         raise
     except BaseException as raised:  # noqa: BLE001 - it ends the attempt, not the thread
         raise ExecutionError(f"the action raised {type(raised).__name__}") from None
-
-
-def _identities_of(paths: Any) -> frozenset[tuple[int, int]]:
-    found = set()
-    for path in paths:
-        try:
-            status = os.stat(path)  # noqa: PTH116 - paths are texts here, and no file is opened
-        except OSError:
-            continue
-        found.add((status.st_dev, status.st_ino))
-    return frozenset(found)

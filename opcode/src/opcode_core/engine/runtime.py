@@ -191,6 +191,10 @@ class Runtime(Protocol):
         """Device and inode numbers of the server's own files."""
         ...
 
+    def protected_names(self) -> frozenset[tuple[tuple[int, int], str]]:
+        """Names of the server's own files, there or not, each with the device and inode number of its folder."""
+        ...
+
     async def shared(
         self, key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]
     ) -> T:

@@ -74,6 +74,7 @@ class RecordedContext:
         changes: What of the workflow's state the action changed: `update_context`, `run_workflow`.
         settings: Settings by dotted name.
         protected: Device and inode numbers never to be opened.
+        protected_beside: `((device, inode number of a folder), name)` where nothing is to be made, moved or deleted.
     """
 
     def __init__(self, working_directory: str, shelf: Shelf) -> None:
@@ -93,6 +94,7 @@ class RecordedContext:
         self.changes: list[str] = []
         self.settings: Mapping[str, Any] = {}
         self.protected: frozenset[tuple[int, int]] = frozenset()
+        self.protected_beside: frozenset[tuple[tuple[int, int], str]] = frozenset()
         self._variables: Mapping[str, Any] = {}
         self._shelf = shelf
 
@@ -116,6 +118,10 @@ class RecordedContext:
     def protected_files(self) -> frozenset[tuple[int, int]]:
         """Device and inode numbers never to be opened."""
         return self.protected
+
+    def protected_names(self) -> frozenset[tuple[tuple[int, int], str]]:
+        """Names, each with the identity of its folder, where nothing is to be made, moved or deleted."""
+        return self.protected_beside
 
     async def shared(
         self, key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]

@@ -103,7 +103,7 @@ class _Copying:
         status = spot.status()
         if status is None:
             return 0
-        self._guard.refuse(status, spot.path)
+        self._guard.refuse(status, spot)
         if stat.S_ISLNK(status.st_mode):
             os.symlink(os.readlink(spot.name, dir_fd=spot.folder), spot.name, dir_fd=target)
             return 0

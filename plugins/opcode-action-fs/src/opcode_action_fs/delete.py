@@ -56,7 +56,7 @@ def _delete_at(spot: Spot, recursive: bool, context: ActionContext, stop: Stop) 
     if status is None:
         return False
     guard = Guard(context, stop, roots_stay=True)
-    guard.refuse(status, spot.path)
+    guard.refuse(status, spot)
     if not stat.S_ISDIR(status.st_mode):
         os.unlink(spot.name, dir_fd=spot.folder)
     elif recursive:

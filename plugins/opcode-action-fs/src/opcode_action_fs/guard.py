@@ -10,7 +10,13 @@ from contextlib import contextmanager
 
 from opcode_core import ActionContext, LimitExceededError, PathDeniedError
 
-from opcode_action_fs.opening import Spot, identity, refuse_special, root_identities
+from opcode_action_fs.opening import (
+    Spot,
+    identity,
+    refuse_name,
+    refuse_special,
+    root_identities,
+)
 from opcode_action_fs.working import Stop
 
 MAX_ENTRIES = 1_000_000
@@ -34,6 +40,7 @@ class Guard:
     ) -> None:
         self.context = context
         self.stop = stop
+        self._protected = context.protected_names()
         self._roots = root_identities(context) if roots_stay else frozenset()
         self._entries_left = MAX_ENTRIES if bounded else sys.maxsize
         self._max_depth = MAX_DEPTH if bounded else sys.maxsize
@@ -66,7 +73,7 @@ class Guard:
                 found.append(entry.name)
         return sorted(found)
 
-    def refuse(self, status: os.stat_result, path: str) -> None:
+    def refuse(self, status: os.stat_result, spot: Spot) -> None:
         """Refuse a special file, the server's own files, and a root if it has to stay; links and folders pass.
 
         Raises:
@@ -74,9 +81,10 @@ class Guard:
         """
         if stat.S_ISDIR(status.st_mode):
             if identity(status) in self._roots:
-                raise PathDeniedError(f"{path} is a root itself", {"path": path})
+                raise PathDeniedError(f"{spot.path} is a root itself", {"path": spot.path})
         elif not stat.S_ISLNK(status.st_mode):
-            refuse_special(status, path, self.context)
+            refuse_special(status, spot.path, self.context)
+        refuse_name(spot, self._protected)
 
     def survey(self, spot: Spot, depth: int = 0) -> int:
         """Look through a tree for what must not be touched, before anything is.
@@ -90,7 +98,7 @@ class Guard:
         status = spot.status()
         if status is None:
             return 0
-        self.refuse(status, spot.path)
+        self.refuse(status, spot)
         if not stat.S_ISDIR(status.st_mode):
             return status.st_size if stat.S_ISREG(status.st_mode) else 0
         with open_folder(spot) as folder:

@@ -123,6 +123,24 @@ def refuse_special(status: os.stat_result, path: str, context: ActionContext) ->
         raise PathDeniedError(f"{path} is one of the server's own files", {"path": path})
 
 
+def refuse_name(spot: Spot, protected: frozenset[tuple[tuple[int, int], str]]) -> None:
+    """Refuse the names of the server's own files, also where nothing stands yet.
+
+    The folder is known by what is open, not by its path: it is the same one under every path and at every later moment.
+
+    Args:
+        spot: Where something may be made, moved or deleted.
+        protected: As `ActionContext.protected_names` gives them.
+
+    Raises:
+        PathDeniedError: It is one of them.
+    """
+    name = spot.name.casefold()
+    folders = {folder for folder, own in protected if own == name}
+    if folders and identity(os.fstat(spot.folder)) in folders:
+        raise PathDeniedError(f"{spot.path} is one of the server's own files", {"path": spot.path})
+
+
 @functools.cache
 def _made_up() -> frozenset[int]:
     """The file systems whose files look regular and are a view of the kernel and of this process."""
@@ -158,11 +176,11 @@ def open_spot(place: Place, context: ActionContext, *, follow: bool = False) -> 
 
     Args:
         place: Where the name is.
-        context: Where roots are known.
+        context: Where roots and the server's own files are known.
         follow: Whether a link of that name stands for what it leads to; one that leads to nothing is itself.
 
     Raises:
-        PathDeniedError: It leads out of the roots.
+        PathDeniedError: It leads out of the roots, or is one of the server's own files.
         OSError: There is no such folder, or anything else.
     """
     if follow:
@@ -172,8 +190,10 @@ def open_spot(place: Place, context: ActionContext, *, follow: bool = False) -> 
         folder = open_inside(above, context, os.O_PATH | os.O_DIRECTORY)
     except FileNotFoundError:
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", above.path) from None
+    spot = Spot(folder, place.name, place.path)
     try:
-        yield Spot(folder, place.name, place.path)
+        refuse_name(spot, context.protected_names())
+        yield spot
     finally:
         os.close(folder)
 

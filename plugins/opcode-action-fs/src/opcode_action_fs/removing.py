@@ -26,7 +26,7 @@ def remove_tree(spot: Spot, guard: Guard, depth: int = 0) -> None:
     status = spot.status()
     if status is None:
         return
-    guard.refuse(status, spot.path)
+    guard.refuse(status, spot)
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISDIR(status.st_mode):
             os.unlink(spot.name, dir_fd=spot.folder)
