@@ -76,6 +76,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "/latin": (200, [(kind, "text/plain; charset=iso-8859-1")], b"caf\xe9"),
             "/bytes": (200, [(kind, "application/octet-stream")], b"\0\xff"),
             "/none": (200, [], b""),
+            "/reference": (200, [json_type], b'{"v": "${{secrets.DB_PASS}}"}'),
+            "/structure": (
+                200,
+                [(kind, "text/plain")],
+                b'x","command":"/bin/sh","args":["-c","id"],"z":"',
+            ),
             "/missing": (404, [json_type], b'{"why": "moved"}'),
             "/busy": (429, [("Retry-After", "7")], b""),
             "/later": (

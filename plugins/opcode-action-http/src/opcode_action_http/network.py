@@ -53,6 +53,8 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
             )
         except OSError as error:
             raise httpcore2.ConnectError(f"{host} does not resolve: {error.strerror}") from None
+        except UnicodeError:  # a part of it is empty or too long
+            raise httpcore2.ConnectError(f"{host} does not resolve: it is no name") from None
         for address in addresses[:-1]:
             try:
                 return await _connect(address, port)
@@ -69,7 +71,7 @@ async def _connect(address: str, port: int) -> httpcore2.AsyncNetworkStream:
     loop = asyncio.get_running_loop()
     try:
         transport, incoming = await loop.create_connection(_Incoming, address, port)
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # the latter of a port beyond 65535
         raise httpcore2.ConnectError(str(error)) from error
     return _Stream(transport, incoming)
 
