@@ -8,6 +8,7 @@ import pytest
 from opcode_core import (
     ActionSource,
     Effect,
+    ExpressionLimits,
     Params,
     Problem,
     StepContext,
@@ -63,7 +64,7 @@ class FaultyStep(StepType):
         return self.size
 
 
-def no_engine() -> Any:
+def no_engine(limits: ExpressionLimits) -> Any:
     raise ImportError("a library of the engine is missing")
 
 
@@ -71,6 +72,9 @@ class FaultyEngine:
     """An engine that raises what it may not."""
 
     name = "faulty"
+
+    def __init__(self, limits: ExpressionLimits) -> None:
+        pass
 
     def compile(self, source: str, *, extra: Any = None) -> Any:
         """Compile nothing."""
@@ -80,7 +84,7 @@ class FaultyEngine:
 @pytest.fixture
 def registry() -> Registry:
     made = Registry()
-    engines = [("missing", no_engine), ("faulty", FaultyEngine)]
+    engines: list[Any] = [("missing", no_engine), ("faulty", FaultyEngine)]
     made.take(Contribution("test", [fragile, faulty], [ActionStep, FaultyStep], engines))
     return made
 

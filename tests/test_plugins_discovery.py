@@ -117,7 +117,7 @@ def test_a_plugin_may_bring_a_step_type_and_an_engine_which_is_made_when_first_a
 
     @hookimpl
     def opcode_register_expression_engines(register):
-        register("demo", lambda: made.append("engine") or made)
+        register("demo", lambda limits: made.append(limits.seconds) or made)
     """
     install("opcode-demo", "demo", source)
     registry = load("demo")
@@ -129,7 +129,7 @@ def test_a_plugin_may_bring_a_step_type_and_an_engine_which_is_made_when_first_a
     first = registry.engine("demo")
     assert first is not None
     assert registry.engine("demo") is first
-    assert made == ["engine"]
+    assert made == [1.0]  # the limits it was made with
     assert registry.engine("nosuch") is None
 
 
@@ -287,7 +287,7 @@ def test_a_step_type_and_an_engine_that_are_taken_are_refused(install: Install) 
 
     @hookimpl
     def opcode_register_expression_engines(register):
-        register("cel", lambda: None)
+        register("cel", lambda limits: None)
     """
     install("aab-thief", "aab", engine)
     registry = load("aaa", "aab", "steps", "cel")

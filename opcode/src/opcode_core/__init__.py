@@ -41,12 +41,10 @@ if TYPE_CHECKING:
         WorkflowFailed as WorkflowFailed,
     )
     from opcode_core.expressions import (
-        MAX_DEPTH as MAX_DEPTH,
         MAX_NODES as MAX_NODES,
-        MAX_SECONDS as MAX_SECONDS,
-        MAX_SOURCE_BYTES as MAX_SOURCE_BYTES,
         Expression as Expression,
         ExpressionEngine as ExpressionEngine,
+        ExpressionLimits as ExpressionLimits,
         ExpressionSyntaxError as ExpressionSyntaxError,
         ReadPath as ReadPath,
         Variables as Variables,
@@ -122,8 +120,7 @@ _HOMES = {
         "StepTimeoutError ValidationError VaultError WorkflowFailed"
     ),
     "expressions": (
-        "MAX_DEPTH MAX_NODES MAX_SECONDS MAX_SOURCE_BYTES Expression ExpressionEngine ExpressionSyntaxError ReadPath "
-        "Variables"
+        "MAX_NODES Expression ExpressionEngine ExpressionLimits ExpressionSyntaxError ReadPath Variables"
     ),
     "fields": "Field",
     "jsonio": "canonical_json compact_json number_text parse_json type_name",

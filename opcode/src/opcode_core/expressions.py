@@ -1,18 +1,33 @@
 """What an expression engine is, for the core that uses one and for the author of another.
 
-An engine is registered under a name (`cel`, `jq`, `expr`) by `opcode_register_expression_engines`. Sources are
-compiled once, when a definition is planned; running a workflow only evaluates.
+An engine is registered under a name (`cel`, `jq`, `expr`) by `opcode_register_expression_engines`, and made with the
+limits that the settings set. Sources are compiled once, when a definition is planned; running a workflow only
+evaluates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-MAX_SOURCE_BYTES = 4096
-MAX_DEPTH = 50
-MAX_SECONDS = 1.0
 MAX_NODES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionLimits:
+    """What an administrator allows expressions, of whatever language.
+
+    Attributes:
+        source_bytes: Bytes of a source as UTF-8.
+        depth: How deep parentheses, brackets and braces may be nested.
+        seconds: How long an evaluation may take.
+    """
+
+    source_bytes: int = 4096
+    depth: int = 50
+    seconds: float = 1.0
+
 
 Variables = Mapping[str, Any]
 """`steps`, `inputs`, `workflow`, `context` and, in a loop, `iter`: JSON values, where an object is any `Mapping`
@@ -52,8 +67,8 @@ class Expression(Protocol):
 
         Raises:
             InterpolationError: A member that is not there is read.
-            ExecutionError: Anything else goes wrong, or it takes more than `MAX_SECONDS`; never with a value of a
-                variable in its text.
+            ExecutionError: Anything else goes wrong, or it takes longer than the limits allow; never with a value of
+                a variable in its text.
         """
         ...
 
@@ -72,7 +87,7 @@ class ExpressionEngine(Protocol):
             extra: Further names for variables: `{"loop": "iter"}` lets `loop` stand for `iter`.
 
         Raises:
-            ExpressionSyntaxError: It does not compile, is larger than `MAX_SOURCE_BYTES` as UTF-8, nested deeper than
-                `MAX_DEPTH` (parentheses, brackets and braces count), or names a variable that does not exist.
+            ExpressionSyntaxError: It does not compile, is larger or nested deeper than the limits allow, or names a
+                variable that does not exist.
         """
         ...

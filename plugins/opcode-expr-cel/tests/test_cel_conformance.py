@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opcode_core import ExecutionError, ExpressionSyntaxError, InterpolationError
+from opcode_core import (
+    ExecutionError,
+    ExpressionLimits,
+    ExpressionSyntaxError,
+    InterpolationError,
+)
 from opcode_expr_cel.compile import compile_source
 from opcode_expr_cel.engine import CelEngine
 from opcode_expr_cel.errors import FaultError
@@ -65,7 +70,7 @@ def passes(case: dict[str, Any]) -> bool:
     # cases about unbound variables declare them
     names = {name: name for name in [*bound, "x", "a"]}
     try:
-        code, scope = compile_source(case["expr"], names)
+        code, scope = compile_source(case["expr"], names, ExpressionLimits())
         found = code([bound, 0, math.inf, *[None] * scope.slots])
     except (ExpressionSyntaxError, FaultError, ExhaustedError):
         return "error" in case["want"]

@@ -170,13 +170,14 @@ def test_no_error_carries_a_value(source: str, capfd: pytest.CaptureFixture[str]
 
 def test_the_plugin_imports_neither_the_parser_nor_the_patterns() -> None:
     code = (
-        "import sys, opcode_expr_cel\n"
+        "import sys, opcode_core, opcode_expr_cel\n"
         "made = {}\n"
         "opcode_expr_cel.opcode_register_expression_engines(made.__setitem__)\n"
-        "assert made['cel']().name == 'cel'\n"
+        "limits = opcode_core.ExpressionLimits()\n"
+        "assert made['cel'](limits).name == 'cel'\n"
         "assert not {'celpy', 'lark', 're2'} & set(sys.modules)\n"
         "limit = sys.getrecursionlimit()\n"
-        "assert made['cel']().compile('1 + 1').evaluate({}) == 2\n"
+        "assert made['cel'](limits).compile('1 + 1').evaluate({}) == 2\n"
         "assert 'celpy' in sys.modules\n"
         "assert sys.getrecursionlimit() == limit\n"
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from opcode_core import ExpressionSyntaxError
+from opcode_core import ExpressionLimits, ExpressionSyntaxError
 from opcode_expr_jq.engine import JqEngine
 from opcode_expr_jq.tokens import tokenize
 
@@ -189,7 +189,7 @@ def test_any_text_compiles_or_is_refused(source: str) -> None:
 @given(st.lists(PIECES, max_size=25).map("".join))
 def test_tokens_are_what_is_written(source: str) -> None:
     try:
-        cut = tokenize(source)
+        cut = tokenize(source, ExpressionLimits())
     except ExpressionSyntaxError:
         return
     assert len(cut.source) == len(source)

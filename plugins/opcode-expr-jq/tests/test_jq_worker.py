@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opcode_core import ExecutionError, Expression, ExpressionSyntaxError
+from opcode_core import ExecutionError, Expression, ExpressionLimits, ExpressionSyntaxError
 from opcode_expr_jq import process, worker
 from opcode_expr_jq.engine import JqEngine
 
@@ -274,7 +274,7 @@ def test_it_comes_in_by_its_entry_point() -> None:
     (entry,) = entry_points(group="opcode", name="jq")
     engines: dict[str, Any] = {}
     entry.load().opcode_register_expression_engines(register=engines.__setitem__)
-    engine = engines["jq"]()
+    engine = engines["jq"](ExpressionLimits())
     assert engine.name == "jq"
     expression = engine.compile(".inputs.x")
     assert isinstance(expression, Expression)

@@ -9,7 +9,14 @@ from typing import Any
 import opcode_expr_lang as plugin
 import pydantic
 import pytest
-from opcode_core import Action, Effect, ExecutionError, Problem, ValidationError
+from opcode_core import (
+    Action,
+    Effect,
+    ExecutionError,
+    ExpressionLimits,
+    Problem,
+    ValidationError,
+)
 from opcode_core.model.problems import pointer
 from opcode_core.plan.compile import diagnose
 from opcode_core.plugins.discovery import load_plugins
@@ -98,7 +105,7 @@ def test_the_plugin_registers_one_pure_action_and_one_engine() -> None:
         ("expr.eval", Effect.PURE, frozenset())
     ]
     assert list(engines) == ["expr"]
-    assert engines["expr"]().name == "expr"
+    assert engines["expr"](ExpressionLimits()).name == "expr"
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opcode_core import ExecutionError, ExpressionSyntaxError
+from opcode_core import ExecutionError, ExpressionLimits, ExpressionSyntaxError
 from opcode_expr_lang.compile import compile_source
 from opcode_expr_lang.engine import ExprEngine
 from opcode_expr_lang.frame import new_frame
@@ -39,7 +39,7 @@ def same(found: Any, wanted: Any) -> bool:
             found == value or (math.isnan(found) and math.isnan(value))
         )
     if form == "$s":
-        return bool(as_text(new_frame({}), found) == content)
+        return bool(as_text(new_frame({}, 1.0), found) == content)
     return kind(found) == "map" and same_entries(list(found.items()), content)
 
 
@@ -59,8 +59,8 @@ def names_of(source: str) -> set[str]:
 def agrees(case: dict[str, Any], variables: dict[str, Any]) -> bool:
     names = {name: name for name in [*variables, *names_of(case["expr"])]}
     try:
-        code, scope = compile_source(case["expr"], names)
-        found = code(new_frame(variables, (None,) * scope.slots))
+        code, scope = compile_source(case["expr"], names, ExpressionLimits())
+        found = code(new_frame(variables, 1.0, (None,) * scope.slots))
     except (ExpressionSyntaxError, ExecutionError):
         return "error" in case
     return "error" not in case and same(found, case["ok"])

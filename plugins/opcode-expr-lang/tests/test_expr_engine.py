@@ -159,11 +159,11 @@ def test_a_compiled_expression_is_kept() -> None:
 
 def test_the_plugin_imports_neither_the_language_nor_the_patterns() -> None:
     code = (
-        "import sys, opcode_expr_lang\n"
+        "import sys, opcode_core, opcode_expr_lang\n"
         "made = {}\n"
         "opcode_expr_lang.opcode_register_expression_engines(made.__setitem__)\n"
         "assert 'opcode_expr_lang.compile' not in sys.modules\n"
-        "engine = made['expr']()\n"
+        "engine = made['expr'](opcode_core.ExpressionLimits())\n"
         "assert engine.name == 'expr'\n"
         "limit = sys.getrecursionlimit()\n"
         "assert engine.compile('1 + 1').evaluate({}) == 2\n"

@@ -162,7 +162,8 @@ class EmbeddedRuntime:
 
     def setting(self, name: str) -> Any:
         """A setting by its dotted name; None if it is not set."""
-        return self._resources.settings.values.get(name)
+        value = self._resources.settings.values.get(name)
+        return self.limits.setting(name) if value is None else value
 
     def protected_files(self) -> frozenset[tuple[int, int]]:
         """Device and inode numbers of the server's own files."""

@@ -17,7 +17,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from opcode_core.actions import Action, TouchKind
-    from opcode_core.expressions import ExpressionEngine
+    from opcode_core.expressions import ExpressionEngine, ExpressionLimits
     from opcode_core.plugins.inspection import Checkup, Judge
     from opcode_core.steps import StepType
 
@@ -48,7 +48,7 @@ class StepTypeRegistrar(Protocol):
 class EngineRegistrar(Protocol):
     """Takes expression engines; bound to the plugin it is handed to."""
 
-    def __call__(self, name: str, make: Callable[[], ExpressionEngine], /) -> None:
+    def __call__(self, name: str, make: Callable[[ExpressionLimits], ExpressionEngine], /) -> None:
         """Register an engine under a name; `make` is called when it is first used, and may import what is heavy."""
         ...
 

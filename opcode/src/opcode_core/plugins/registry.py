@@ -13,7 +13,7 @@ from opcode_core.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from opcode_core.actions import Action, TouchKind
-    from opcode_core.expressions import ExpressionEngine
+    from opcode_core.expressions import ExpressionEngine, ExpressionLimits
     from opcode_core.plugins.inspection import Checkup, Judge
     from opcode_core.steps import StepType
 
@@ -69,7 +69,9 @@ class Contribution:
     plugin: str
     actions: list[Action] = field(default_factory=list)
     step_types: list[type[StepType]] = field(default_factory=list)
-    engines: list[tuple[str, Callable[[], ExpressionEngine]]] = field(default_factory=list)
+    engines: list[tuple[str, Callable[[ExpressionLimits], ExpressionEngine]]] = field(
+        default_factory=list
+    )
     rules: list[tuple[TouchKind, Judge]] = field(default_factory=list)
     checkups: list[Checkup] = field(default_factory=list)
 
@@ -95,7 +97,7 @@ class Registry:
         self.step_types: dict[str, type[StepType]] = {}
         self.rules: list[tuple[TouchKind, Judge]] = []
         self.checkups: list[tuple[str, Checkup]] = []
-        self._engines: dict[str, Callable[[], ExpressionEngine]] = {}
+        self._engines: dict[str, Callable[[ExpressionLimits], ExpressionEngine]] = {}
         self._made: dict[str, ExpressionEngine] = {}
         self._deny = tuple(deny)
         self._allow = None if allow is None else tuple(allow)
@@ -177,7 +179,7 @@ class Registry:
         """An expression engine, made when it is first asked for; None when no plugin brought it."""
         engine = self._made.get(name)
         if engine is None and name in self._engines:
-            engine = self._made[name] = self._engines[name]()
+            engine = self._made[name] = self._engines[name](self.limits.expressions)
         return engine
 
 

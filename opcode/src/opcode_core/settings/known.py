@@ -41,6 +41,11 @@ LIMITS: dict[str, Kind] = {
     "limits.run_depth": whole(1, 64),
     "limits.events": whole(100, 10_000_000),
     "limits.waiting_signals": whole(1, 1_000_000),
+    "limits.json_depth": whole(16, 200),
+    "limits.value_depth": whole(4, 200),
+    "limits.expression_bytes": whole(64, 1 << 16),
+    "limits.expression_depth": whole(4, 200),
+    "limits.expression_seconds": number(0.01, 60),
 }
 """How large things may get; each is a field of `Limits`, which has the defaults."""
 

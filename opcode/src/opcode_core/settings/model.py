@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from opcode_core.expressions import ExpressionLimits
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -23,6 +25,11 @@ class Limits:
         run_depth: Workflows that start each other, counted downwards.
         events: Events of a workflow.
         waiting_signals: Signals that wait for their steps, in a workflow.
+        json_depth: How deep objects and arrays may be nested in a definition and in the arguments of a call.
+        value_depth: The same for one value in them: a parameter, an input, the data of a signal.
+        expression_bytes: Bytes of an expression as UTF-8.
+        expression_depth: How deep brackets of any kind may be nested in an expression.
+        expression_seconds: How long the evaluation of an expression may take.
     """
 
     definition_bytes: int = 4 << 20
@@ -35,6 +42,23 @@ class Limits:
     run_depth: int = 16
     events: int = 50_000
     waiting_signals: int = 1000
+    json_depth: int = 128
+    value_depth: int = 64
+    expression_bytes: int = 4096
+    expression_depth: int = 50
+    expression_seconds: float = 1.0
+
+    def setting(self, name: str) -> Any:
+        """A limit by the dotted name of its setting, `limits.steps`; None when that is none."""
+        section, _, limit = name.partition(".")
+        return getattr(self, limit, None) if section == "limits" else None
+
+    @property
+    def expressions(self) -> ExpressionLimits:
+        """What expression engines are made with."""
+        return ExpressionLimits(
+            self.expression_bytes, self.expression_depth, self.expression_seconds
+        )
 
 
 @dataclass(frozen=True, slots=True)

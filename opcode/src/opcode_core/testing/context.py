@@ -13,6 +13,7 @@ from opcode_core.lent import Provenance
 from opcode_core.logs import LEVELS
 from opcode_core.references.provenance import Origins, TreeProvenance
 from opcode_core.references.tree import NO_SOURCES, Node, Object
+from opcode_core.settings import Limits
 
 T = TypeVar("T")
 WORKFLOW_ID = "00000000-0000-7000-8000-000000000001"
@@ -113,7 +114,7 @@ class RecordedContext:
 
     def setting(self, name: str) -> Any:
         """A setting by its dotted name; None if it is not set."""
-        return self.settings.get(name)
+        return self.settings.get(name, Limits().setting(name))
 
     def protected_files(self) -> frozenset[tuple[int, int]]:
         """Device and inode numbers never to be opened."""

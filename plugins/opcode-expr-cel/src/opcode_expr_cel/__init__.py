@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from opcode_core import hookimpl
 
 if TYPE_CHECKING:
-    from opcode_core import EngineRegistrar, ExpressionEngine
+    from opcode_core import EngineRegistrar, ExpressionEngine, ExpressionLimits
 
 
 @hookimpl
@@ -16,7 +16,7 @@ def opcode_register_expression_engines(register: EngineRegistrar) -> None:
     register("cel", _make)
 
 
-def _make() -> ExpressionEngine:
+def _make(limits: ExpressionLimits) -> ExpressionEngine:
     from opcode_expr_cel.engine import CelEngine
 
-    return CelEngine()
+    return CelEngine(limits=limits)

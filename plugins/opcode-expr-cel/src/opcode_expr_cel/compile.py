@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opcode_core import ExpressionSyntaxError
+from opcode_core import ExpressionLimits, ExpressionSyntaxError
 
 from opcode_expr_cel import compile_calls, compile_chain, compile_logic, compile_operators
 from opcode_expr_cel.frame import Code
@@ -30,19 +30,22 @@ from opcode_expr_cel.reading import has_member
 from opcode_expr_cel.scope import Scope
 
 
-def compile_source(source: str, names: Mapping[str, str]) -> tuple[Code, Scope]:
+def compile_source(
+    source: str, names: Mapping[str, str], limits: ExpressionLimits
+) -> tuple[Code, Scope]:
     """Compile a source; give what runs it and what is known about it.
 
     Args:
         source: The source.
         names: Each identifier that may be read, with the variable it stands for.
+        limits: How large it may be, and how deep its brackets may be nested.
 
     Raises:
         ExpressionSyntaxError: It is no CEL, too large or nested too deep; it names a variable or
             function that does not exist, or uses one in a way that cannot work.
     """
     scope = Scope(source, names, _compile)
-    code = scope.code(parse(source))
+    code = scope.code(parse(source, limits))
     if scope.unknown:
         raise scope.unknown[0]
     return code, scope

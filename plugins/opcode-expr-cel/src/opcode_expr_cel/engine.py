@@ -8,8 +8,8 @@ from time import monotonic
 from typing import Any
 
 from opcode_core import (
-    MAX_SECONDS,
     ExecutionError,
+    ExpressionLimits,
     ExpressionSyntaxError,
     ReadPath,
     Variables,
@@ -36,17 +36,26 @@ class CelExpression:
         reads: See `opcode_core.Expression`.
         quick: See `opcode_core.Expression`.
         slots: How many macro variables it has at most at one time.
+        seconds: How long an evaluation may take.
     """
 
-    __slots__ = ("_code", "_room", "quick", "reads", "source")
+    __slots__ = ("_code", "_room", "_seconds", "quick", "reads", "source")
 
     def __init__(
-        self, source: str, code: Code, *, reads: tuple[ReadPath, ...], quick: bool, slots: int
+        self,
+        source: str,
+        code: Code,
+        *,
+        reads: tuple[ReadPath, ...],
+        quick: bool,
+        slots: int,
+        seconds: float,
     ) -> None:
         self.source = source
         self.reads = reads
         self.quick = quick
         self._code = code
+        self._seconds = seconds
         self._room = (None,) * slots
 
     def evaluate(self, variables: Variables) -> Any:
@@ -59,12 +68,13 @@ class CelExpression:
             InterpolationError: A member or item is read that is not there.
             ExecutionError: Types that do not fit, a number out of range, too much time or memory.
         """
-        deadline = 0.0 if self.quick else monotonic() + MAX_SECONDS
+        seconds = self._seconds
+        deadline = 0.0 if self.quick else monotonic() + seconds
         try:
-            value = self._code([variables, 0, deadline, *self._room])
+            value = self._code([variables, 0, deadline, seconds, *self._room])
             if value is True or value is False or value.__class__ in _JSON:
                 return value
-            return to_json(value, [variables, 0, deadline])
+            return to_json(value, [variables, 0, deadline, seconds])
         except FaultError as fault:
             error = fault.public()
         except ExhaustedError as exhausted:
@@ -82,6 +92,7 @@ class CelEngine:
     Args:
         variables: The identifiers an expression may read.
         aliases: More identifiers, each with the variable it stands for.
+        limits: How large an expression may be, and how long it may take.
     """
 
     name = "cel"
@@ -90,7 +101,9 @@ class CelEngine:
         self,
         variables: Sequence[str] = VARIABLES,
         aliases: Mapping[str, str] | None = None,
+        limits: ExpressionLimits = ExpressionLimits(),  # noqa: B008 - frozen
     ) -> None:
+        self._limits = limits
         self._names = {**{name: name for name in variables}, **(aliases or {})}
         self._compiled = lru_cache(maxsize=_CACHED)(self._compile)
 
@@ -110,7 +123,7 @@ class CelEngine:
 
     def _compile(self, source: str, extra: tuple[tuple[str, str], ...]) -> CelExpression:
         try:
-            code, scope = compile_source(source, {**self._names, **dict(extra)})
+            code, scope = compile_source(source, {**self._names, **dict(extra)}, self._limits)
         except RecursionError:
             raise ExpressionSyntaxError(
                 "the expression is nested too deep: split it or use fewer brackets"
@@ -121,4 +134,5 @@ class CelEngine:
             reads=tuple(scope.reads),
             quick=scope.quick,
             slots=scope.slots,
+            seconds=self._limits.seconds,
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, TypeAlias
 
-from opcode_core import MAX_NODES, MAX_SECONDS
+from opcode_core import MAX_NODES
 
 Frame: TypeAlias = list[Any]
 Code: TypeAlias = Callable[[Frame], Any]
@@ -22,7 +22,9 @@ PRODUCED = 1
 """Items and characters produced so far."""
 DEADLINE = 2
 """When the evaluation has to end, on `time.monotonic`'s clock; 0.0 while nobody has asked yet."""
-FIRST_SLOT = 3
+SECONDS = 3
+"""How long it may take."""
+FIRST_SLOT = 4
 
 _MAX_PRODUCED = 16 * MAX_NODES
 """Items and characters of all values of one evaluation: some hundred megabytes at worst."""
@@ -72,6 +74,6 @@ def check_time(frame: Frame) -> None:
     """
     now = monotonic()
     if not frame[DEADLINE]:
-        frame[DEADLINE] = now + MAX_SECONDS
+        frame[DEADLINE] = now + frame[SECONDS]
     if now > frame[DEADLINE]:
-        raise ExhaustedError(f"the expression takes longer than {MAX_SECONDS:g} s")
+        raise ExhaustedError(f"the expression takes longer than {frame[SECONDS]:g} s")

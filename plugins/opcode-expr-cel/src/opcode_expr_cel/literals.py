@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from opcode_core import MAX_DEPTH, ExpressionSyntaxError
+from opcode_core import ExpressionSyntaxError
 
 _PIECE = re.compile(
     r"""
@@ -45,12 +45,16 @@ class Masked:
     """The name of the field in backticks at each offset."""
 
 
-def mask(source: str) -> Masked:
+def mask(source: str, deepest: int) -> Masked:
     """Take the literals out of a source.
+
+    Args:
+        source: The expression.
+        deepest: How deep brackets may be nested.
 
     Raises:
         ExpressionSyntaxError: A literal is not closed or holds an escape that does not exist, or
-            brackets are nested deeper than `MAX_DEPTH`.
+            brackets are nested too deep.
     """
     masked = Masked("")
     pieces: list[str] = []
@@ -60,9 +64,9 @@ def mask(source: str) -> Masked:
         at = piece.end()
         if piece["open"]:
             depth += 1
-            if depth > MAX_DEPTH:
+            if depth > deepest:
                 raise ExpressionSyntaxError(
-                    f"nested deeper than {MAX_DEPTH} brackets: split the expression", piece.start()
+                    f"nested deeper than {deepest} brackets: split the expression", piece.start()
                 )
         elif piece["close"]:
             depth -= 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from opcode_core import MAX_SOURCE_BYTES, ExpressionSyntaxError
+from opcode_core import ExpressionLimits, ExpressionSyntaxError
 
 from opcode_expr_cel.errors import shortened
 from opcode_expr_cel.literals import Masked, mask
@@ -75,11 +75,15 @@ _OPERATORS = {
 }
 
 
-def parse(source: str) -> Node:
+def parse(source: str, limits: ExpressionLimits) -> Node:
     """Read a source.
 
+    Args:
+        source: The expression.
+        limits: How large it may be, and how deep its brackets may be nested.
+
     Raises:
-        ExpressionSyntaxError: It is no CEL, larger than `MAX_SOURCE_BYTES` or nested too deep.
+        ExpressionSyntaxError: It is no CEL, too large or nested too deep.
     """
     try:
         size = len(source.encode())
@@ -87,11 +91,11 @@ def parse(source: str) -> Node:
         raise ExpressionSyntaxError(
             "the expression holds half of a surrogate pair", error.start
         ) from None
-    if size > MAX_SOURCE_BYTES:
+    if size > limits.source_bytes:
         raise ExpressionSyntaxError(
-            f"an expression may have {MAX_SOURCE_BYTES} bytes, this one has {size}: split it"
+            f"an expression may have {limits.source_bytes} bytes, this one has {size}: split it"
         )
-    masked = mask(source)
+    masked = mask(source, limits.depth)
     return _Builder(masked).node(_syntax(masked.text))
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 from opcode_core import (
-    MAX_SECONDS,
     ExecutionError,
+    ExpressionLimits,
     ExpressionSyntaxError,
     ReadPath,
     Variables,
@@ -20,7 +20,7 @@ from opcode_expr_jq.analyse import Findings, analyse
 from opcode_expr_jq.document import Document
 from opcode_expr_jq.names import check_names
 from opcode_expr_jq.pool import Pool
-from opcode_expr_jq.process import WorkerError
+from opcode_expr_jq.process import NoMemoryError, WorkerError
 from opcode_expr_jq.tokens import Token, tokenize
 
 VARIABLES = ("steps", "inputs", "workflow", "context", "iter")
@@ -39,9 +39,13 @@ class JqExpression:
         document: What puts its input together.
         said: The texts it spells out.
         pool: Where it runs.
+        seconds: How long that may take.
     """
 
-    __slots__ = ("_document", "_pool", "_program", "_said", "_streams", "quick", "reads", "source")
+    __slots__ = (
+        *("_document", "_pool", "_program", "_said", "_seconds", "_streams"),
+        *("quick", "reads", "source"),
+    )
 
     def __init__(
         self,
@@ -51,8 +55,10 @@ class JqExpression:
         document: Document,
         said: frozenset[str],
         pool: Pool,
+        seconds: float,
     ) -> None:
         self.source = source
+        self._seconds = seconds
         self.reads: tuple[ReadPath, ...] = document.reads
         self.quick = False
         self._program = program
@@ -75,9 +81,9 @@ class JqExpression:
         """
         text = self._document.write(variables)
         try:
-            kind, answer = self._pool.ask(self._program, text, MAX_SECONDS)
+            kind, answer = self._pool.ask(self._program, text, self._seconds)
         except WorkerError as error:
-            failed = errors.unanswered(error)
+            failed = errors.unanswered(error, self._seconds)
         else:
             if kind == b"v":
                 return self._result(answer)
@@ -102,13 +108,17 @@ class JqExpression:
 
 
 class JqEngine:
-    """jq for OPCODE."""
+    """jq for OPCODE.
+
+    Args:
+        limits: How large a program may be, and how long it may take.
+    """
 
     name = "jq"
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ExpressionLimits = ExpressionLimits()) -> None:  # noqa: B008 - frozen
         self._pool = Pool()
-        self._compiled = lru_cache(maxsize=_CACHED)(partial(_compile, self._pool))
+        self._compiled = lru_cache(maxsize=_CACHED)(partial(_compile, self._pool, limits))
 
     def compile(self, source: str, *, extra: Mapping[str, str] | None = None) -> JqExpression:
         """Compile a source; the last thousand are kept.
@@ -128,26 +138,27 @@ class JqEngine:
         self._pool.close()
 
 
-def _compile(pool: Pool, source: str, extra: tuple[tuple[str, str], ...]) -> JqExpression:
+def _compile(
+    pool: Pool, limits: ExpressionLimits, source: str, extra: tuple[tuple[str, str], ...]
+) -> JqExpression:
     names = {**{name: name for name in VARIABLES}, **dict(extra)}
-    cut = tokenize(source)
+    cut = tokenize(source, limits)
     if not cut.tokens:
         raise ExpressionSyntaxError("the program is empty: `.inputs` is the shortest of some use")
     check_names(cut.tokens)
     findings = analyse(cut.tokens, names)
     program = cut.source.encode()
     try:
-        kind, answer = pool.ask(program, b"", MAX_SECONDS)
+        kind, answer = pool.ask(program, b"", limits.seconds)
     except WorkerError as error:
-        wrong = errors.not_compiled(error)
+        wrong = errors.not_compiled(error, limits.seconds)
     else:
         if kind == b"v":
             document = Document(findings.reads, findings.touched, names)
-            return JqExpression(
-                source, program, findings, document, frozenset(_said(cut.tokens)), pool
-            )
+            said = frozenset(_said(cut.tokens))
+            return JqExpression(source, program, findings, document, said, pool, limits.seconds)
         wrong = (
-            errors.not_compiled(None)
+            errors.not_compiled(NoMemoryError(), limits.seconds)
             if kind == b"m"
             else errors.wrong(answer.decode(errors="replace"), cut.source, names)
         )

@@ -10,7 +10,7 @@ import difflib
 import re
 from collections.abc import Collection, Mapping
 
-from opcode_core import MAX_SECONDS, ExecutionError, ExpressionSyntaxError
+from opcode_core import ExecutionError, ExpressionSyntaxError
 
 from opcode_expr_jq.pool import BusyError
 from opcode_expr_jq.process import (
@@ -100,14 +100,17 @@ def failure(message: str, said: Collection[str]) -> ExecutionError:
     )
 
 
-def unanswered(error: WorkerError) -> ExecutionError:
-    """The error of a program whose worker gave no answer."""
-    return ExecutionError(_why(error))
+_NO_MEMORY = f"the program needs more than {MEMORY >> 20} MiB of memory, or what jq gives up on"
+
+
+def unanswered(error: WorkerError, seconds: float) -> ExecutionError:
+    """The error of a program whose worker gave no answer in so many seconds."""
+    return ExecutionError(_why(error, seconds))
 
 
 def no_memory() -> ExecutionError:
     """The error of a program that needs too much memory."""
-    return unanswered(NoMemoryError())
+    return ExecutionError(_NO_MEMORY)
 
 
 def too_large() -> ExecutionError:
@@ -115,9 +118,9 @@ def too_large() -> ExecutionError:
     return ExecutionError(f"the program gives more than {MOST_OUTPUT >> 20} MiB of JSON")
 
 
-def not_compiled(error: WorkerError | None) -> ExpressionSyntaxError:
-    """The error of a program that could not be compiled; None for no memory."""
-    return ExpressionSyntaxError(f"jq cannot compile it: {_why(error or NoMemoryError())}")
+def not_compiled(error: WorkerError, seconds: float) -> ExpressionSyntaxError:
+    """The error of a program that could not be compiled in so many seconds."""
+    return ExpressionSyntaxError(f"jq cannot compile it: {_why(error, seconds)}")
 
 
 def wrong(message: str, source: str, variables: Mapping[str, str]) -> ExpressionSyntaxError:
@@ -195,11 +198,11 @@ def _place(source: str, offset: int | None) -> str:
     return f", at `{shown}`" if shown else ", at the end"
 
 
-def _why(error: WorkerError) -> str:
+def _why(error: WorkerError, seconds: float) -> str:
     if isinstance(error, TooLongError):
-        return f"the program takes longer than {MAX_SECONDS:g} s"
+        return f"the program takes longer than {seconds:g} s"
     if isinstance(error, NoMemoryError):
-        return f"the program needs more than {MEMORY >> 20} MiB of memory, or what jq gives up on"
+        return _NO_MEMORY
     if isinstance(error, CrashedError):
         return "the program, or a value in it, is nested too deep"
     if isinstance(error, BusyError):

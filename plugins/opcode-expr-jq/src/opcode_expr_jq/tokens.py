@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from opcode_core import MAX_DEPTH, MAX_SOURCE_BYTES, ExpressionSyntaxError
+from opcode_core import ExpressionLimits, ExpressionSyntaxError
 
 Kind = Literal["number", "field", "name", "variable", "format", "operator", "quote", "text"]
 
@@ -73,31 +73,30 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _OPENING = {"(": ")", "[": "]", "{": "}", "\\(": ")"}
 
 
-def tokenize(source: str) -> Tokens:
+def tokenize(source: str, limits: ExpressionLimits) -> Tokens:
     """Cut a source into tokens.
 
     Args:
         source: The program.
+        limits: How large it may be, and how deep its brackets may be nested.
 
     Raises:
         ExpressionSyntaxError: It is too large, nested too deep, its brackets or quotes do not match, or there is a
             character that jq has no use for.
     """
-    _check_size(source)
-    return _Cutter(source).cut()
+    _check_size(source, limits.source_bytes)
+    return _Cutter(source, limits.depth).cut()
 
 
-def _check_size(source: str) -> None:
+def _check_size(source: str, most: int) -> None:
     try:
         size = len(source.encode())
     except UnicodeEncodeError as error:
         raise ExpressionSyntaxError(
             "half of a surrogate pair, which is no character", error.start
         ) from None
-    if size > MAX_SOURCE_BYTES:
-        raise ExpressionSyntaxError(
-            f"an expression has at most {MAX_SOURCE_BYTES} bytes, this one has {size}"
-        )
+    if size > most:
+        raise ExpressionSyntaxError(f"an expression has at most {most} bytes, this one has {size}")
     control = _CONTROL.search(source)
     if control is not None:
         raise ExpressionSyntaxError(
@@ -111,10 +110,12 @@ class _Cutter:
 
     Args:
         source: The program.
+        deepest: How deep brackets may be nested.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, deepest: int) -> None:
         self._source = source
+        self._deepest = deepest
         self._at = 0
         self._tokens: list[Token] = []
         self._open: list[tuple[str, int]] = []  # brackets and quotes: as written, where
@@ -195,8 +196,8 @@ class _Cutter:
 
     def _push(self, text: str, start: int) -> None:
         self._open.append((text, start))
-        if sum(what != '"' for what, _ in self._open) > MAX_DEPTH:
-            raise ExpressionSyntaxError(f"brackets are nested deeper than {MAX_DEPTH}", start)
+        if sum(what != '"' for what, _ in self._open) > self._deepest:
+            raise ExpressionSyntaxError(f"brackets are nested deeper than {self._deepest}", start)
 
     def _add(self, kind: Kind, text: str, start: int) -> None:
         self._tokens.append(Token(kind, text, start))

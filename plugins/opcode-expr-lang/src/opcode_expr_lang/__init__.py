@@ -9,7 +9,7 @@ from opcode_core import hookimpl
 from opcode_expr_lang.action import eval_
 
 if TYPE_CHECKING:
-    from opcode_core import ActionRegistrar, EngineRegistrar, ExpressionEngine
+    from opcode_core import ActionRegistrar, EngineRegistrar, ExpressionEngine, ExpressionLimits
 
 
 @hookimpl
@@ -24,7 +24,7 @@ def opcode_register_expression_engines(register: EngineRegistrar) -> None:
     register("expr", _make)
 
 
-def _make() -> ExpressionEngine:
+def _make(limits: ExpressionLimits) -> ExpressionEngine:
     from opcode_expr_lang.engine import ExprEngine
 
-    return ExprEngine()
+    return ExprEngine(limits=limits)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from opcode_core import (
     ActionContext,
     ActionSource,
     Effect,
+    ExpressionLimits,
     ExpressionSyntaxError,
     Output,
     Params,
@@ -62,11 +63,19 @@ def _check(source: ActionSource) -> Iterator[Problem]:
         source.compile("expr", expression, "expression", extra=_OWN)
 
 
-@cache
-def _engine() -> ExprEngine:
+@lru_cache(maxsize=4)
+def _engine(limits: ExpressionLimits) -> ExprEngine:
     from opcode_expr_lang.engine import ExprEngine
 
-    return ExprEngine()
+    return ExprEngine(limits=limits)
+
+
+def _limits(context: ActionContext) -> ExpressionLimits:
+    return ExpressionLimits(
+        source_bytes=context.setting("limits.expression_bytes"),
+        depth=context.setting("limits.expression_depth"),
+        seconds=context.setting("limits.expression_seconds"),
+    )
 
 
 @action("expr.eval", effect=Effect.PURE, check=_check)
@@ -74,10 +83,10 @@ async def eval_(params: EvalParams, context: ActionContext) -> EvalOutput:
     """Evaluate an expression of the Expr language.
 
     `expression` reads the workflow's variables and `data`; a key that a map does not have is nil. The result is any
-    JSON. It is stopped after a second or when it builds more than a million items.
+    JSON. It is stopped after a second (`limits.expression_seconds`) or when it builds more than a million items.
     """
     try:
-        expression = _engine().compile(params.expression, extra=_OWN)
+        expression = _engine(_limits(context)).compile(params.expression, extra=_OWN)
     except ExpressionSyntaxError as error:
         raise ValidationError(f"`expression` does not compile: {error.message}") from None
     variables = {**context.variables(), "data": params.data}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from opcode_core import ExpressionLimits
+
 from opcode_expr_lang import compile_chain, compile_operators
 from opcode_expr_lang.compile_calls import call
 from opcode_expr_lang.compile_predicates import pointer
@@ -34,19 +36,22 @@ from opcode_expr_lang.values import Array, Table, boolean, is_number, text
 _RESERVED = frozenset({*FUNCTIONS, *PREDICATES, "true", "false", "nil"})
 
 
-def compile_source(source: str, names: Mapping[str, str]) -> tuple[Code, Scope]:
+def compile_source(
+    source: str, names: Mapping[str, str], limits: ExpressionLimits
+) -> tuple[Code, Scope]:
     """Compile a source; give what runs it and what is known about it.
 
     Args:
         source: The source.
         names: Each identifier that may be read, with the variable it stands for.
+        limits: How large it may be, and how deep its brackets may be nested.
 
     Raises:
         ExpressionSyntaxError: It is no expression, too large or nested too deep, or names a variable or a
             function that does not exist.
     """
     scope = Scope(names, _compile)
-    return scope.code(parse(source)), scope
+    return scope.code(parse(source, limits)), scope
 
 
 def _compile(scope: Scope, node: Node) -> Code:

@@ -43,7 +43,7 @@ class _Test:
         indices = range(len(items))
         for index in reversed(indices) if backwards else indices:
             if monotonic() > deadline:
-                raise too_slow()
+                raise too_slow(frame)
             frame[item] = items[index]
             frame[item + 1] = index
             yield index, code(frame)
@@ -163,7 +163,7 @@ def _reduce(scope: Scope, node: Call, over: Code) -> Code:
         value = _present(items[0]) if first is None else first(frame)
         for index in range(1 if first is None else 0, len(items)):
             if monotonic() > frame[DEADLINE]:
-                raise too_slow()
+                raise too_slow(frame)
             frame[item], frame[item + 1] = items[index], index
             frame[accumulator] = value
             value = code(frame)

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from opcode_core import ExecutionError, ExpressionSyntaxError, ReadPath, Variables
+from opcode_core import (
+    ExecutionError,
+    ExpressionLimits,
+    ExpressionSyntaxError,
+    ReadPath,
+    Variables,
+)
 
 from opcode_expr_lang.compile import compile_source
 from opcode_expr_lang.frame import Code, new_frame
@@ -28,17 +34,26 @@ class CompiledExpr:
         reads: See `opcode_core.Expression`.
         quick: See `opcode_core.Expression`.
         slots: How many values it holds on to at most at one time.
+        seconds: How long an evaluation may take.
     """
 
-    __slots__ = ("_code", "_room", "quick", "reads", "source")
+    __slots__ = ("_code", "_room", "_seconds", "quick", "reads", "source")
 
     def __init__(
-        self, source: str, code: Code, *, reads: tuple[ReadPath, ...], quick: bool, slots: int
+        self,
+        source: str,
+        code: Code,
+        *,
+        reads: tuple[ReadPath, ...],
+        quick: bool,
+        slots: int,
+        seconds: float,
     ) -> None:
         self.source = source
         self.reads = reads
         self.quick = quick
         self._code = code
+        self._seconds = seconds
         self._room = (None,) * slots
 
     def evaluate(self, variables: Variables) -> Any:
@@ -52,10 +67,10 @@ class CompiledExpr:
                 JSON cannot hold.
         """
         try:
-            value = self._code(new_frame(variables, self._room))
+            value = self._code(new_frame(variables, self._seconds, self._room))
             if value.__class__ in _JSON:
                 return value
-            return to_plain(variables, value)
+            return to_plain(variables, value, self._seconds)
         except ExecutionError as failed:
             error = failed
         except RecursionError:
@@ -73,6 +88,7 @@ class ExprEngine:
     Args:
         variables: The identifiers an expression may read.
         aliases: More identifiers, each with the variable it stands for.
+        limits: How large an expression may be, and how long it may take.
     """
 
     name = "expr"
@@ -81,7 +97,9 @@ class ExprEngine:
         self,
         variables: Sequence[str] = VARIABLES,
         aliases: Mapping[str, str] | None = None,
+        limits: ExpressionLimits = ExpressionLimits(),  # noqa: B008 - frozen
     ) -> None:
+        self._limits = limits
         self._names = {**{name: name for name in variables}, **(aliases or {})}
         self._compiled = lru_cache(maxsize=_CACHED)(self._compile)
 
@@ -101,11 +119,16 @@ class ExprEngine:
 
     def _compile(self, source: str, extra: tuple[tuple[str, str], ...]) -> CompiledExpr:
         try:
-            code, scope = compile_source(source, {**self._names, **dict(extra)})
+            code, scope = compile_source(source, {**self._names, **dict(extra)}, self._limits)
         except RecursionError:
             raise ExpressionSyntaxError(
                 "the expression is nested too deep: split it or use fewer brackets"
             ) from None
         return CompiledExpr(
-            source, code, reads=tuple(scope.reads), quick=scope.quick, slots=scope.slots
+            source,
+            code,
+            reads=tuple(scope.reads),
+            quick=scope.quick,
+            slots=scope.slots,
+            seconds=self._limits.seconds,
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, TypeAlias
 
-from opcode_core import MAX_NODES, MAX_SECONDS, ExecutionError
+from opcode_core import MAX_NODES, ExecutionError
 
 Frame: TypeAlias = list[Any]
 Code: TypeAlias = Callable[[Frame], Any]
@@ -24,20 +24,23 @@ CHARACTERS = 2
 """Characters of texts produced so far."""
 DEADLINE = 3
 """When the evaluation has to end, on `time.monotonic`'s clock."""
-FIRST_SLOT = 4
+SECONDS = 4
+"""How long it may take."""
+FIRST_SLOT = 5
 
 MAX_CHARACTERS = 10 * MAX_NODES
 """How many characters all texts of one evaluation may have together."""
 
 
-def new_frame(variables: Any, slots: tuple[None, ...] = ()) -> Frame:
+def new_frame(variables: Any, seconds: float, slots: tuple[None, ...] = ()) -> Frame:
     """Begin an evaluation.
 
     Args:
         variables: What it reads.
+        seconds: How long it may take.
         slots: A None for each place it needs.
     """
-    return [variables, 0, 0, monotonic() + MAX_SECONDS, *slots]
+    return [variables, 0, 0, monotonic() + seconds, seconds, *slots]
 
 
 def charge(frame: Frame, items: int) -> None:
@@ -52,7 +55,7 @@ def charge(frame: Frame, items: int) -> None:
             f"the expression builds more than {MAX_NODES} items: take a part of the data first"
         )
     if monotonic() > frame[DEADLINE]:
-        raise too_slow()
+        raise too_slow(frame)
 
 
 def charge_text(frame: Frame, characters: int) -> None:
@@ -68,15 +71,15 @@ def charge_text(frame: Frame, characters: int) -> None:
             "take a part of the data first"
         )
     if monotonic() > frame[DEADLINE]:
-        raise too_slow()
+        raise too_slow(frame)
 
 
 def check_time(frame: Frame) -> None:
     """Raise an `ExecutionError` when the evaluation's time is over."""
     if monotonic() > frame[DEADLINE]:
-        raise too_slow()
+        raise too_slow(frame)
 
 
-def too_slow() -> ExecutionError:
+def too_slow(frame: Frame) -> ExecutionError:
     """The error for an evaluation that takes too long."""
-    return ExecutionError(f"the expression takes longer than {MAX_SECONDS:g} s")
+    return ExecutionError(f"the expression takes longer than {frame[SECONDS]:g} s")

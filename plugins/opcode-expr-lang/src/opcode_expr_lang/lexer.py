@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-from opcode_core import MAX_SOURCE_BYTES, ExpressionSyntaxError
+from opcode_core import ExpressionSyntaxError
 
 Kind = Literal["name", "number", "string", "operator", "bracket", "end"]
 
@@ -57,13 +57,17 @@ class Token(NamedTuple):
     offset: int
 
 
-def tokens_of(source: str) -> list[Token]:
+def tokens_of(source: str, most: int) -> list[Token]:
     """Cut a source into tokens; the last one is the end.
+
+    Args:
+        source: The expression.
+        most: How many bytes it may have as UTF-8.
 
     Raises:
         ExpressionSyntaxError: It is too large, or holds something that is no token.
     """
-    _check_size(source)
+    _check_size(source, most)
     found: list[Token] = []
     at = 0
     while at < len(source):
@@ -86,16 +90,16 @@ def tokens_of(source: str) -> list[Token]:
     return found
 
 
-def _check_size(source: str) -> None:
+def _check_size(source: str, most: int) -> None:
     try:
         size = len(source.encode())
     except UnicodeEncodeError as error:
         raise ExpressionSyntaxError(
             "half of a surrogate pair, which is no character", error.start
         ) from None
-    if size > MAX_SOURCE_BYTES:
+    if size > most:
         raise ExpressionSyntaxError(
-            f"an expression may have {MAX_SOURCE_BYTES} bytes, this one has {size}: split it into "
+            f"an expression may have {most} bytes, this one has {size}: split it into "
             "several steps, or pass the data by a variable"
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from opcode_core import MAX_DEPTH, ExpressionSyntaxError
+from opcode_core import ExpressionSyntaxError
 
 from opcode_expr_lang.lexer import WORDS, Token
 from opcode_expr_lang.literals import number
@@ -44,10 +44,12 @@ class TokenReader:
 
     Args:
         tokens: The tokens, with the end.
+        deepest: How deep brackets may be nested.
     """
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], deepest: int) -> None:
         self._tokens = tokens
+        self._deepest = deepest
         self._at = 0
         self._brackets = 0
         self.current = tokens[0]
@@ -84,9 +86,9 @@ class TokenReader:
         """Take an opening bracket, and the closing one after the block."""
         at = self.expect("bracket", opening).offset
         self._brackets += 1
-        if self._brackets > MAX_DEPTH:
+        if self._brackets > self._deepest:
             raise ExpressionSyntaxError(
-                f"nested deeper than {MAX_DEPTH} brackets: split the expression into several steps",
+                f"nested deeper than {self._deepest} brackets: split the expression into several steps",
                 at,
             )
         yield
@@ -111,10 +113,11 @@ class OperandParser(TokenReader):
 
     Args:
         tokens: The tokens, with the end.
+        deepest: How deep brackets may be nested.
     """
 
-    def __init__(self, tokens: list[Token]) -> None:
-        super().__init__(tokens)
+    def __init__(self, tokens: list[Token], deepest: int) -> None:
+        super().__init__(tokens, deepest)
         self._predicates = 0
 
     def block(self) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from opcode_core import MAX_DEPTH, ExpressionSyntaxError
+from opcode_core import ExpressionLimits, ExpressionSyntaxError
 
 from opcode_expr_lang.lexer import Token, tokens_of
 from opcode_expr_lang.nodes import Block, Choice, Fold, Let, Node, Prefixed, Step
@@ -32,21 +32,24 @@ UNARY = {"not": 50, "!": 50, "-": 90, "+": 90}
 
 _NEGATABLE = frozenset({"in", "matches", "contains", "startsWith", "endsWith"})
 _CHAINED = frozenset({"<", ">", "<=", ">="})
-_MAX_LEVELS = 3 * MAX_DEPTH
-"""How deep operands may be nested in operators without a bracket, and one in the other."""
-_TOO_DEEP = f"nested deeper than {MAX_DEPTH}: split the expression, or give parts a name with `let`"
+_LEVELS_OF_A_BRACKET = 3
+"""How many times as deep as brackets operands may be nested in operators without one, and one in the other."""
 
 
-def parse(source: str) -> Node:
+def parse(source: str, limits: ExpressionLimits) -> Node:
     """Parse a source.
+
+    Args:
+        source: The expression.
+        limits: How large it may be, and how deep its brackets may be nested.
 
     Raises:
         ExpressionSyntaxError: It is no expression, too large or nested too deep.
     """
-    tokens = tokens_of(source)
+    tokens = tokens_of(source, limits.source_bytes)
     if len(tokens) == 1:
         raise ExpressionSyntaxError("the expression is empty")
-    parser = Parser(tokens)
+    parser = Parser(tokens, limits.depth)
     node = parser.block()
     if parser.current.kind != "end":
         raise parser.unexpected()
@@ -58,10 +61,11 @@ class Parser(OperandParser):
 
     Args:
         tokens: The tokens, with the end.
+        deepest: How deep brackets may be nested.
     """
 
-    def __init__(self, tokens: list[Token]) -> None:
-        super().__init__(tokens)
+    def __init__(self, tokens: list[Token], deepest: int) -> None:
+        super().__init__(tokens, deepest)
         self._levels = 0
 
     def block(self) -> Node:
@@ -211,8 +215,11 @@ class Parser(OperandParser):
 
     def _deeper(self) -> None:
         self._levels += 1
-        if self._levels > _MAX_LEVELS:
-            raise ExpressionSyntaxError(_TOO_DEEP, self.current.offset)
+        if self._levels > _LEVELS_OF_A_BRACKET * self._deepest:
+            raise ExpressionSyntaxError(
+                f"nested deeper than {self._deepest}: split the expression, or give parts a name with `let`",
+                self.current.offset,
+            )
 
 
 def _block(start: int, statements: list[Node | Let]) -> Node:

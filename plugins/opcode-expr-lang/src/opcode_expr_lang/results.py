@@ -14,15 +14,20 @@ from opcode_expr_lang.values import Array, Groups, NilArray, Table, a_kind
 from opcode_expr_lang.writing import finite, key_text
 
 
-def to_plain(variables: Variables, value: Any) -> Any:
+def to_plain(variables: Variables, value: Any, seconds: float) -> Any:
     """Give a result as plain JSON: what came from a variable as it is, dates and durations as text.
+
+    Args:
+        variables: What the expression read.
+        value: What it gave.
+        seconds: How long this may take.
 
     Raises:
         ExecutionError: JSON cannot hold it, or it would be larger than an expression may build. A value of a
             variable counts as often as it is in the result.
     """
     plain = _PLAIN.get(value.__class__)
-    return value if plain is None else plain(_Result(new_frame(variables)), value)
+    return value if plain is None else plain(_Result(new_frame(variables, seconds)), value)
 
 
 class _Result:

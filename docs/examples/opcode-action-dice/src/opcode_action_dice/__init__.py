@@ -23,5 +23,5 @@ def opcode_register_step_types(register: StepTypeRegistrar) -> None:
 
 @hookimpl
 def opcode_register_expression_engines(register: EngineRegistrar) -> None:
-    """Register the engine; `PipsEngine` is called when a definition first uses it."""
+    """Register the engine; `PipsEngine` is called with the limits of expressions when a definition first uses it."""
     register("pips", PipsEngine)

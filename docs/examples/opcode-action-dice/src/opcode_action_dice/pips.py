@@ -8,6 +8,7 @@ import re
 from opcode_core import (
     ExecutionError,
     Expression,
+    ExpressionLimits,
     ExpressionSyntaxError,
     InterpolationError,
     ReadPath,
@@ -25,16 +26,25 @@ _COMPARE = {
 
 
 class PipsEngine:
-    """Compiles comparisons of dice (`ExpressionEngine`)."""
+    """Compiles comparisons of dice (`ExpressionEngine`).
+
+    Args:
+        limits: How large a source may be.
+    """
 
     name = "pips"
+
+    def __init__(self, limits: ExpressionLimits) -> None:
+        self._limits = limits
 
     def compile(self, source: str, *, extra: object = None) -> Expression:  # noqa: ARG002 - there are no names to add
         """Compile `PATH OPERATOR NUMBER`.
 
         Raises:
-            ExpressionSyntaxError: It is anything else.
+            ExpressionSyntaxError: It is anything else, or too large.
         """
+        if len(source.encode()) > self._limits.source_bytes:
+            raise ExpressionSyntaxError(f"at most {self._limits.source_bytes} bytes")
         match = _SOURCE.fullmatch(source)
         if match is None:
             raise ExpressionSyntaxError(
