@@ -166,19 +166,41 @@ def test_the_size_of_a_definition_is_limited_in_bytes(registry: Registry) -> Non
     assert only(wide, registry).code == "LIMIT_EXCEEDED"
 
 
-def of_depth(depth: int) -> dict[str, Any]:
-    """A definition that is nested so deep, in a parameter."""
+def deep(depth: int) -> Any:
+    """A value that is nested so deep."""
     value: Any = "${{inputs.x}}"
-    for level in range(depth - 4):
+    for level in range(depth):
         value = [value] if level % 2 else {"a": value}
-    return {"steps": [step(0, action="crypto.hash", params={"data": value})]}
+    return value
 
 
 def test_the_depth_of_a_definition_is_limited(registry: Registry) -> None:
+    def of_depth(depth: int) -> dict[str, Any]:
+        return {"steps": [step(0)], "metadata": {"x": deep(depth - 2)}}
+
     assert timed(of_depth(128), registry).plan is not None
     problem = only(of_depth(129), registry)
     assert (problem.path, problem.code) == ("", "LIMIT_EXCEEDED")
-    assert "at most 128" in problem.message
+    assert "128 levels" in problem.message
+
+
+def test_the_depth_of_a_value_is_limited(registry: Registry) -> None:
+    def of_depth(depth: int) -> dict[str, Any]:
+        return {"steps": [step(0, action="crypto.hash", params={"data": deep(depth)})]}
+
+    assert timed(of_depth(64), registry).plan is not None
+    problem = only(of_depth(65), registry)
+    assert problem.path.startswith("/steps/0/params/data/")
+    assert problem.code == "LIMIT_EXCEEDED"
+    assert "64 levels" in problem.message
+
+
+def test_the_deepest_steps_fit_into_the_depth_of_a_definition(registry: Registry) -> None:
+    """Sixteen parallel steps, one inside the other, with the deepest value in the innermost."""
+    inner: Any = step(0, action="crypto.hash", params={"data": deep(60)})
+    for level in range(1, 16):
+        inner = {"id": f"p{level}", "type": "parallel", "config": {"branches": [[inner]]}}
+    assert timed({"steps": [inner]}, registry).plan is not None
 
 
 def nested(depth: int, innermost: Any = None) -> Any:

@@ -16,8 +16,8 @@ import orjson
 
 from opcode_core.errors import LimitExceededError, ValidationError
 
-MAX_DEPTH = 128
-"""How deep objects and arrays may be nested in what comes from outside."""
+MAX_DEPTH = 200
+"""How deep objects and arrays may be nested in what is read at all; settings may allow less of it."""
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 """Integers between these two are exact; beyond, they are refused."""
 
@@ -103,6 +103,7 @@ read_json = orjson.loads
 Fragment = orjson.Fragment
 """JSON text that is put into a larger one as it is."""
 
+_SCALARS = (str, int, float, bool, type(None))
 _MOST_NESTED = 254
 """How deep orjson writes."""
 _STRICT = (
@@ -127,6 +128,24 @@ def number_text(value: float) -> str:
         return format(Decimal(text), "f")
     mantissa, _, exponent = text.partition("e")
     return f"{mantissa.removesuffix('.0')}e{int(exponent):+d}"
+
+
+def is_deeper(value: Any, most: int) -> bool:
+    """Whether objects and arrays are nested deeper than so many levels in a value.
+
+    Args:
+        value: The value; of one that is nested without end no more is looked at than needed.
+        most: How many levels there may be.
+    """
+    stack = [(value, 1)]
+    while stack:
+        item, depth = stack.pop()
+        if isinstance(item, (dict, list, Mapping)):
+            if depth > most:
+                return True
+            below = item.values() if isinstance(item, Mapping) else item
+            stack.extend((one, depth + 1) for one in below if not isinstance(one, _SCALARS))
+    return False
 
 
 def type_name(value: Any) -> str:

@@ -270,6 +270,15 @@ def test_processes_start_when_needed_and_end_with_the_engine() -> None:
     assert not is_there(pid)
 
 
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs pidfd_open")
+def test_ending_a_worker_sleeps_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may happen wherever memory is collected: on the event loop, too."""
+    one = process.Worker()
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"slept {seconds} s"))
+    one.end()
+    assert not is_there(one.pid)
+
+
 def test_it_comes_in_by_its_entry_point() -> None:
     (entry,) = entry_points(group="opcode", name="jq")
     engines: dict[str, Any] = {}

@@ -21,7 +21,7 @@ from opcode_core.model.problems import pointer
 from opcode_core.plan.compile import diagnose
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.plugins.registry import Registry
-from opcode_core.settings import Settings
+from opcode_core.settings import Limits, Settings
 from opcode_expr_lang.action import EvalParams, eval_
 
 VARIABLES = {"inputs": {"n": 1, "data": "theirs"}, "steps": {}, "iter": {"index": 2}}
@@ -32,6 +32,9 @@ class Context:
 
     def variables(self) -> Mapping[str, Any]:
         return VARIABLES
+
+    def setting(self, name: str) -> Any:
+        return Limits().setting(name)
 
 
 async def evaluate(expression: str, data: Any = None) -> Any:

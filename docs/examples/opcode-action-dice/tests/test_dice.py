@@ -8,7 +8,7 @@ import opcode_action_dice as plugin
 import pytest
 from opcode_action_dice.pips import PipsEngine
 from opcode_action_dice.roll import roll
-from opcode_core import ExpressionSyntaxError, ValidationError
+from opcode_core import ExpressionLimits, ExpressionSyntaxError, ValidationError
 from opcode_core.testing import ActionRunner, run_definition
 
 
@@ -27,7 +27,7 @@ def test_what_are_no_dice_is_refused(params: dict[str, Any]) -> None:
 
 def test_an_expression_that_is_none_says_how_one_is_written() -> None:
     with pytest.raises(ExpressionSyntaxError, match="write a path"):
-        PipsEngine().compile("roll the dice")
+        PipsEngine(ExpressionLimits()).compile("roll the dice")
 
 
 def test_a_game() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from opcode_core.errors import LimitExceededError, OpcodeError
 from opcode_core.fields import Field
-from opcode_core.jsonio import MAX_DEPTH, type_name, write_json
+from opcode_core.jsonio import is_deeper, type_name, write_json
 from opcode_core.model.definition import Plan
 from opcode_core.model.problems import Problem, pointer
 from opcode_core.plan.fields import check_object
@@ -23,8 +23,8 @@ from opcode_core.plan.triggers import check_params, check_triggers
 from opcode_core.plan.visibility import WORKFLOW_FIELDS, AllSettled, Place, declared_inputs
 from opcode_core.plugins.registry import Registry
 from opcode_core.references.tree import Node
+from opcode_core.settings import Limits
 
-_SCALARS = (str, int, float, bool, type(None))
 _FIELDS = {
     "steps": Field("array", required=True),
     "inputs": Field("object"),
@@ -89,7 +89,7 @@ def diagnose(
     check_output = compile_schema(output_schema, outputs_found)
     check_triggers(triggers, trigger_found)
     problems = Problems()
-    too_large = _too_large(definition, registry.limits.definition_bytes)
+    too_large = _too_large(definition, registry.limits)
     if too_large is not None:
         problems.report(too_large)
         plan = None
@@ -110,38 +110,19 @@ def diagnose(
     return Diagnosis(found, Plan(**plan, **schemas))
 
 
-def _too_large(definition: Any, most: int) -> Problem | None:
+def _too_large(definition: Any, limits: Limits) -> Problem | None:
     """The problem of a definition that is too large or too deep to look at; None when it is not."""
-    depth = _depth(definition)
-    if depth > MAX_DEPTH:
-        return Problem(
-            "",
-            "LIMIT_EXCEEDED",
-            f"the definition is nested {depth} levels deep: at most {MAX_DEPTH}",
-        )
+    if is_deeper(definition, limits.json_depth):
+        message = f"the definition is nested deeper than {limits.json_depth} levels"
+        return Problem("", "LIMIT_EXCEEDED", message)
     try:
         size = len(write_json(definition))
     except (OpcodeError, LimitExceededError) as error:
         return Problem("", "INVALID_VALUE", error.message)
-    if size > most:
-        return Problem("", "LIMIT_EXCEEDED", f"the definition is {size} bytes: at most {most}")
+    if size > limits.definition_bytes:
+        message = f"the definition is {size} bytes: at most {limits.definition_bytes}"
+        return Problem("", "LIMIT_EXCEEDED", message)
     return None
-
-
-def _depth(value: Any) -> int:
-    deepest = 0
-    stack = [(value, 1)]
-    while stack:
-        item, depth = stack.pop()
-        if isinstance(item, _SCALARS):
-            continue
-        if isinstance(item, (dict, list, Mapping)):
-            deepest = max(deepest, depth)
-            if depth > MAX_DEPTH:
-                return depth
-            below = item.values() if isinstance(item, Mapping) else item
-            stack.extend((member, depth + 1) for member in below)
-    return deepest
 
 
 def _compile(

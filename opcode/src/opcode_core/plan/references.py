@@ -41,6 +41,7 @@ class References:
         self._registry = registry
         self._problems = problems
         self._compiled: dict[tuple[Any, ...], Expression | ExpressionSyntaxError] = {}
+        self._levels = 0
 
     def compile(self, value: Any, at: str, place: Place) -> tree.Node:
         """Compile a value of the definition.
@@ -55,14 +56,21 @@ class References:
         """
         if isinstance(value, str):
             return self._text(value, at, place) if has_reference(value) else tree.Literal(value)
-        if isinstance(value, (dict, Mapping)):
+        if not isinstance(value, (dict, list, Mapping)):
+            return tree.Literal(value)
+        most = self._registry.limits.value_depth
+        if self._levels >= most:
+            self._problems.add(
+                at, "LIMIT_EXCEEDED", f"a value is nested deeper than {most} levels here"
+            )
+            return tree.Literal(None)
+        self._levels += 1
+        try:
+            if isinstance(value, list):
+                return self._array(value, at, place)
             return self._object(value, at, place)
-        if isinstance(value, list):
-            nodes = [self.member(item, at, index, place) for index, item in enumerate(value)]
-            if all(_is_literal(node) for node in nodes):
-                return tree.literal([_value(node) for node in nodes])
-            return tree.Array(tuple(nodes), _union(nodes))
-        return tree.Literal(value)
+        finally:
+            self._levels -= 1
 
     def expression(
         self, source: Any, at: str, place: Place, engine: str | Sequence[str] = "cel"
@@ -141,6 +149,12 @@ class References:
         if is_plain(value):
             return tree.Literal(value)
         return self.compile(value, pointer(at, name), place)
+
+    def _array(self, value: list[Any], at: str, place: Place) -> tree.Node:
+        nodes = [self.member(item, at, index, place) for index, item in enumerate(value)]
+        if all(_is_literal(node) for node in nodes):
+            return tree.literal([_value(node) for node in nodes])
+        return tree.Array(tuple(nodes), _union(nodes))
 
     def _object(self, value: Mapping[str, Any], at: str, place: Place) -> tree.Node:
         members = []

@@ -140,7 +140,7 @@ class Worker:
         """End the process, whatever it is doing, and let go of it."""
         self._process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_END_SECONDS)
+            self._ended()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
@@ -184,7 +184,24 @@ class Worker:
     def _gone(self) -> WorkerError:
         """Why the process is no more."""
         try:
-            code = self._process.wait(_END_SECONDS)
+            return _DEATHS.get(self._ended(), EndedError)()
         except subprocess.TimeoutExpired:
             return EndedError()
-        return _DEATHS.get(code, EndedError)()
+
+    def _ended(self) -> int:
+        """Wait until the process has ended, and say how; in the system, for `Popen` would sleep again and again.
+
+        Raises:
+            subprocess.TimeoutExpired: It has not, after some seconds.
+        """
+        if self._process.returncode is None and hasattr(os, "pidfd_open"):
+            with contextlib.suppress(OSError):
+                process = os.pidfd_open(self._process.pid)
+                try:
+                    poll = select.poll()
+                    poll.register(process, select.POLLIN)
+                    poll.poll(_END_SECONDS * 1000)
+                finally:
+                    os.close(process)
+                return self._process.wait(0)
+        return self._process.wait(_END_SECONDS)
