@@ -5,10 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from opcode_core.errors import ValidationError
-from opcode_core.jsonio import write_json
+from opcode_core.errors import LimitExceededError, ValidationError
+from opcode_core.jsonio import is_deeper, write_json
 from opcode_core.model.definition import Plan
 from opcode_core.plan.schemas import apply_defaults
+
+
+def refuse_deep(name: str, values: Mapping[str, Any] | None, most: int) -> None:
+    """Refuse an argument that a value in it is nested too deep for.
+
+    Args:
+        name: The argument.
+        values: What was given; None for nothing.
+        most: How many levels a value may have.
+
+    Raises:
+        LimitExceededError: One has more.
+    """
+    if is_deeper(values, most + 1):
+        raise LimitExceededError(
+            f"a value in `{name}` is nested deeper than {most} levels", {"limit": most}
+        )
 
 
 def resolve_inputs(

@@ -8,8 +8,8 @@ from typing import Any
 from opcode_core.engine.engine import CLOSE_SECONDS, Engine
 from opcode_core.engine.live import LiveWorkflow
 from opcode_core.engine.signal import Signal
-from opcode_core.errors import LimitExceededError, ValidationError
-from opcode_core.jsonio import is_deeper
+from opcode_core.errors import ValidationError
+from opcode_core.inputs import refuse_deep
 from opcode_core.launching import Launcher
 from opcode_core.model.answers import plan_answer, workflow_answer
 from opcode_core.model.definition import TemplateVersion
@@ -128,7 +128,7 @@ class Service:
             ActionUnavailableError: An action it uses is not there any more, or not allowed.
             StoreError: The database could not do it.
         """
-        self._refuse_deep("params", request.params)
+        refuse_deep("params", request.params, self.registry.limits.value_depth)
         template = await self._templates.find(request.template_name, request.version)
         plan = await self._templates.plan(template)
         if request.dry_run:
@@ -200,14 +200,6 @@ class Service:
             answer["events"] = page.rows
         return answer
 
-    def _refuse_deep(self, name: str, values: dict[str, Any] | None) -> None:
-        """Refuse an argument with a value in it that is nested too deep."""
-        most = self.registry.limits.value_depth
-        if is_deeper(values, most + 1):
-            raise LimitExceededError(
-                f"a value in `{name}` is nested deeper than {most} levels", {"limit": most}
-            )
-
     async def signal(self, request: SignalRequest) -> dict[str, Any]:
         """Send a signal to a workflow.
 
@@ -222,7 +214,7 @@ class Service:
         """
         if request.signal_type == "cancel" and request.step_id is not None:
             raise ValidationError("`cancel` ends the whole workflow: leave `step_id` out")
-        self._refuse_deep("payload", request.payload)
+        refuse_deep("payload", request.payload, self.registry.limits.value_depth)
         signal = Signal(
             workflow_id=request.workflow_id,
             kind=request.signal_type,

@@ -60,9 +60,8 @@ class References:
             return tree.Literal(value)
         most = self._registry.limits.value_depth
         if self._levels >= most:
-            self._problems.add(
-                at, "LIMIT_EXCEEDED", f"a value is nested deeper than {most} levels here"
-            )
+            message = f"a value is nested deeper than {most} levels here"
+            self._problems.add(at, "LIMIT_EXCEEDED", message)
             return tree.Literal(None)
         self._levels += 1
         try:
