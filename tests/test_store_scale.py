@@ -18,6 +18,7 @@ from opcode_core.model.requests import DefineRequest, RunRequest, SignalRequest,
 from opcode_core.opening import open_service
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.settings import Settings
+from opcode_core.store.sqlite.listings import EVENTS
 from opcode_core.store.sqlite.store import SqliteStore, open_store
 
 pytestmark = pytest.mark.anyio
@@ -141,6 +142,43 @@ async def test_lists_of_a_hundred_thousand_come_at_once(
     assert len(first.rows) == count
     assert len({row["workflow_id"] for row in (*first.rows, *second)}) == count + len(second)
     assert min(times) < PAGE_SECONDS
+    await store.close()
+
+
+@pytest.mark.parametrize("event_type", ["workflow_failed", "nothing", "it's"])
+async def test_events_of_a_rare_type_are_found_without_looking_at_the_others(
+    ended: Path, event_type: str
+) -> None:
+    sql, values = EVENTS.statement({"event_type": event_type, "since": 0}, 50, None)
+    with closing(sqlite3.connect(ended)) as connection:
+        plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values))
+    assert "events_rare (event_type=?)" in plan
+    assert "TEMP B-TREE" not in plan  # in their order already
+    store = await open_store(ended, "normal")
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        page = await store.list_events({"event_type": event_type}, 50, None)
+        times.append(time.perf_counter() - began)
+    assert page.rows == []
+    assert min(times) < PAGE_SECONDS
+    await store.close()
+
+
+async def test_rare_events_are_listed_from_page_to_page(tmp_path: Path) -> None:
+    store = await open_store(tmp_path / "x.db", "normal")
+    with closing(sqlite3.connect(tmp_path / "x.db")) as connection, connection:
+        connection.executemany(
+            "INSERT INTO events (workflow_id, sequence, event_type, timestamp) VALUES (?, ?, ?, 1)",
+            [(f"w{n}", n, ("rare", "other", "step_started")[n % 3]) for n in range(9)],
+        )
+    found, cursor = [], None
+    for _ in range(3):
+        page = await store.list_events({"event_type": "rare"}, 1, cursor)
+        found += [row["workflow_id"] for row in page.rows]
+        cursor = page.next
+    assert (found, cursor) == (["w0", "w3", "w6"], None)
+    assert len((await store.list_events({"event_type": "step_started"}, 9, None)).rows) == 3
     await store.close()
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from opcode_core.errors import ValidationError
 from opcode_core.jsonio import parse_json, read_json, write_json
+from opcode_core.model import events
 from opcode_core.model.answers import cut, cut_error
 from opcode_core.moments import iso_time
 from opcode_core.store.protocol import Page
@@ -17,6 +18,11 @@ from opcode_core.store.sqlite import templates
 from opcode_core.store.sqlite.views import EVENT_COLUMNS, verify
 
 Row = tuple[Any, ...]
+_FREQUENT = (
+    *(events.WORKFLOW_STARTED, events.STEP_STARTED, events.STEP_COMPLETED),
+    events.WORKFLOW_COMPLETED,
+)
+"""The types of events that the index `events_rare` leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,8 @@ class Listing:
         key: The columns that order it and that a cursor holds; unique together.
         descending: Whether the newest comes first.
         show: Makes what an agent sees of a row.
+        implied: What follows from filters, as a condition: an index of a part of the table is used only where its own
+            condition stands.
     """
 
     table: str
@@ -38,6 +46,7 @@ class Listing:
     key: tuple[str, ...]
     descending: bool
     show: Callable[[Row], dict[str, Any]]
+    implied: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _: ()
 
     def statement(
         self, filters: Mapping[str, Any], limit: int, cursor: str | None
@@ -47,7 +56,7 @@ class Listing:
         Raises:
             ValidationError: The cursor is none that was handed out.
         """
-        where = [self.conditions[name] for name in filters]
+        where = [*(self.conditions[name] for name in filters), *self.implied(filters)]
         values = list(filters.values())
         if cursor is not None:
             marks = ", ".join("?" * len(self.key))
@@ -137,6 +146,13 @@ def _event(row: Row) -> dict[str, Any]:
     return shown
 
 
+def _is_rare(filters: Mapping[str, Any]) -> Sequence[str]:
+    """The condition of the index `events_rare`, where a type is asked for that it has, over all workflows."""
+    if "workflow_id" in filters or filters.get("event_type", _FREQUENT[0]) in _FREQUENT:
+        return ()
+    return (f"event_type NOT IN ({', '.join(map(repr, _FREQUENT))})",)
+
+
 def _decision(row: Row) -> dict[str, Any]:
     shown: dict[str, Any] = read_json(row[0])
     return {**shown, "context": cut(shown["context"], len(row[0].encode("utf-8")))}
@@ -170,6 +186,7 @@ EVENTS = Listing(
     key=("workflow_id", "sequence"),
     descending=False,
     show=_event,
+    implied=_is_rare,
 )
 DECISIONS = Listing(
     table="decisions",
