@@ -1,4 +1,4 @@
-"""The log: one JSON object a line, on standard error; what came from outside can never end a line."""
+"""The log: one JSON object a line, on standard error; what came from outside never ends one, nor acts on a terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class JsonLines(logging.Formatter):
     """Formats a record as one line of JSON: time, level, message, and what was given as `extra={"data": {…}}`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the line, without its end; control characters are escaped as JSON escapes them."""
+        """Give the line, without its end; what a terminal would act on is escaped as JSON escapes it."""
         line: dict[str, Any] = {
             "time": iso_time(to_micros(record.created)),
             "level": _NAMES.get(record.levelno, record.levelname.lower()),
@@ -36,9 +36,25 @@ class JsonLines(logging.Formatter):
         if record.exc_info is not None and record.exc_info[0] is not None:
             line["exception"] = self.formatException(record.exc_info)
         try:
-            return write_json(line).decode("utf-8")
+            return visible(write_json(line).decode("utf-8"))
         except ValidationError:
             return write_json({key: ascii(value) for key, value in line.items()}).decode("utf-8")
+
+
+def visible(text: str) -> str:
+    """The same JSON, in which nothing is invisible, turns what follows around, or is an order to a terminal.
+
+    Args:
+        text: A line of JSON.
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    units = letter.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def configure(level: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from opcode_core.errors import OpcodeError
 from opcode_core.jsonio import compact_json
+from opcode_core.logs import visible
 
 _DANGEROUS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 DONE, FAILED, BAD_USAGE, SUSPENDED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -54,8 +55,9 @@ def _no_color() -> bool | None:
 
 
 def print_json(value: Any) -> None:
-    """Write one JSON document for machines."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    """Write one JSON document for machines; what a terminal would act on is escaped as JSON escapes it."""
+    lines = json.dumps(value, ensure_ascii=False, indent=2).split("\n")
+    sys.stdout.write("\n".join(map(visible, lines)) + "\n")
 
 
 def stop(message: str, code: int) -> NoReturn:
