@@ -22,6 +22,7 @@ from opcode_core.service import Service
 from security_room import code_of, run, serving, step
 
 pytestmark = pytest.mark.anyio
+ACTIONS: list[Any] = [get, post]
 STEPS = frozenset({"steps"})
 METADATA = ["169.254.169.254", "100.100.100.200", "[fd00:ec2::254]"]
 SPELLINGS = [
@@ -55,7 +56,7 @@ async def test_no_spelling_hides_an_address(
 ) -> None:
     url = f"http://{host}:{server.server_address[1]}/json"
     context.segments_of_url = (Segment(url, STEPS),)
-    for action in (get, post):
+    for action in ACTIONS:
         with pytest.raises((PermissionDeniedError, ValidationError)):
             await action.run(action.params(url=url, timeout="2s"), context)
     assert asked == []
@@ -117,7 +118,7 @@ REFUSED: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("params", REFUSED, ids=range(len(REFUSED)))
 async def test_an_error_gives_nothing_away(context: Any, params: dict[str, Any]) -> None:
-    for action in (get, post):
+    for action in ACTIONS:
         with pytest.raises(OpcodeError) as caught:
             await action.run(action.params(**params, timeout="2s"), context)
         error: BaseException | None = caught.value
@@ -153,6 +154,6 @@ async def test_nothing_of_it_is_answered_logged_or_kept_in_an_error(
     "host", ["127.0.0.1:99999", "a" * 64 + ".example", "a..example", "x" * 300 + ".example"]
 )
 async def test_a_host_that_can_be_none_is_no_connection(context: Any, host: str) -> None:
-    for action in (get, post):
+    for action in ACTIONS:
         with pytest.raises((ExecutionError, ValidationError)):
             await action.run(action.params(url=f"http://{host}/", timeout="5s"), context)
