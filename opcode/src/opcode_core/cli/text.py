@@ -61,8 +61,9 @@ def print_json(value: Any) -> None:
 
 
 def stop(message: str, code: int) -> NoReturn:
-    """End the command with a message for people on standard error."""
-    sys.stderr.write(f"opcode: {plain(message, lines=True)}\n")
+    """End the command with a message for people on standard error; its further lines are set in, so that none poses."""
+    shown = plain(message, lines=True).replace("\n", "\n  ")
+    sys.stderr.write(f"opcode: {shown}\n")
     raise SystemExit(code)
 
 
