@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def everything(folder: Path) -> list[tuple[str, str | None]]:
     "path",
     [
         "../secret.txt",
+        "../../etc/passwd",
         "../../../../../../../../etc/passwd",
         "/etc/passwd",
         "own/../../secret.txt",
@@ -107,9 +109,27 @@ def test_by_default_there_are_roots(context: Any, room: Path) -> None:
     assert context.do(read, path="own.txt").content == "own"
     with pytest.raises(PathDeniedError):
         context.do(read, path="/etc/passwd")
+    with tempfile.TemporaryDirectory() as other:
+        assert context.do(write, path=f"{other}/x", content="x").size == 1
     context.working_directory = "/"
     with pytest.raises(PathDeniedError):
         context.do(list_, path="/")
+    with pytest.raises(PathDeniedError):
+        context.do(list_, path="/etc")
+
+
+def test_the_home_directory_is_the_root_of_who_started_at_the_top(
+    context: Any, room: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any
+) -> None:
+    monkeypatch.setenv("HOME", str(room))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("other")))
+    context.roots, context.working_directory = None, "/"
+    assert context.do(read, path=str(room / "own.txt")).content == "own"
+    for path in ("secret.txt", "room-too"):
+        with pytest.raises(PathDeniedError) as caught:
+            context.do(look, path=str(room.parent / path))
+        assert caught.value.details is not None
+        assert caught.value.details["roots"][0] == str(room)
 
 
 @pytest.mark.parametrize("absolute", [False, True])
