@@ -62,7 +62,7 @@ def same(found: Any, wanted: Any) -> bool:
         return False
     if isinstance(wanted, float) and math.isnan(wanted):
         return math.isnan(found)
-    return equal(found, wanted, [{}, 0, math.inf])
+    return equal(found, wanted, [{}, 0, math.inf, math.inf])
 
 
 def passes(case: dict[str, Any]) -> bool:
@@ -71,7 +71,7 @@ def passes(case: dict[str, Any]) -> bool:
     names = {name: name for name in [*bound, "x", "a"]}
     try:
         code, scope = compile_source(case["expr"], names, ExpressionLimits())
-        found = code([bound, 0, math.inf, *[None] * scope.slots])
+        found = code([bound, 0, math.inf, math.inf, *[None] * scope.slots])
     except (ExpressionSyntaxError, FaultError, ExhaustedError):
         return "error" in case["want"]
     return "error" not in case["want"] and same(found, typed(case["want"]))
