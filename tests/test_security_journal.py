@@ -77,6 +77,29 @@ async def test_one_that_was_put_there_is_refused_and_nothing_is_changed(path: Pa
     await (await open_store(path, "full")).close()
 
 
+async def test_one_is_refused_also_when_the_database_is_opened_anew_after_the_disk_has_failed(
+    path: Path,
+) -> None:
+    other = path.with_name("other.db")
+    shutil.copy(path, other)
+    die_inside(other)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE facts SET value = 5 WHERE name = 'transactions'")
+        connection.commit()
+    store = await open_store(path, "full")
+    database = store._database
+    try:
+        database._halted = True
+        shutil.copy(beside(other, "-journal"), beside(path, "-journal"))
+        with pytest.raises(StoreError, match="does not belong"):
+            await database.read("SELECT 1")
+        beside(path, "-journal").unlink()
+        assert await database.read("SELECT 1") == [(1,)]
+    finally:
+        await store.close()
+    assert transactions(path) == 5
+
+
 async def test_sqlite_would_have_played_it_back(path: Path) -> None:
     """What the refusal is for: if this fails, it is not needed any more."""
     other = path.with_name("other.db")

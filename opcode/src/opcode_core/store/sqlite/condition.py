@@ -36,9 +36,8 @@ def prepare(path: Path, mark: Mark | None) -> None:
             what was stored in it.
     """
     if _has_history(path, mark):
-        header = _refuse_other_files(path)
         try:
-            _settle_journal(path, header)
+            settle_journal(path)
             with closing(read_only(path)) as connection:
                 _look(connection, path, mark)
         except sqlite3.Error as error:
@@ -106,13 +105,18 @@ def _refuse_other_files(path: Path) -> bytes:
     return header
 
 
-def _settle_journal(path: Path, header: bytes) -> None:
+def settle_journal(path: Path) -> None:
     """Let a journal be played back where it belongs to the database, and refuse one that does not.
 
     SQLite plays back whatever it finds in `<db>-journal`, but a database with a write-ahead log has none, except while
     its very first page is made: such a journal was put there. Without that log, as on some file systems, a crash
     leaves one, and SQLite does not open the database read-only until it was played back.
+
+    Raises:
+        StoreError: There is one that does not, or the file is no database.
+        sqlite3.Error: It cannot be played back.
     """
+    header = _refuse_other_files(path)
     journal = path.with_name(path.name + "-journal")
     if not _size(journal):
         return

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from opcode_core import crashpoints
 from opcode_core.errors import StoreError
 from opcode_core.logs import logger
-from opcode_core.store.sqlite.condition import prepare
+from opcode_core.store.sqlite.condition import prepare, settle_journal
 from opcode_core.store.sqlite.connections import Connections, Durability, connect
 from opcode_core.store.sqlite.faults import store_error, unknown_outcome
 from opcode_core.store.sqlite.mark import LockFile
@@ -171,6 +171,7 @@ class Database:
             return
         await self._connections.abandon()
         try:
+            await asyncio.to_thread(settle_journal, self.path)  # as at any other start
             self._connections = await connect(self.path, self._durability)
         except sqlite3.Error as error:
             raise store_error(error, self.path) from None
