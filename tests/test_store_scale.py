@@ -18,7 +18,7 @@ from opcode_core.model.requests import DefineRequest, RunRequest, SignalRequest,
 from opcode_core.opening import open_service
 from opcode_core.plugins.discovery import load_plugins
 from opcode_core.settings import Settings
-from opcode_core.store.sqlite.listings import EVENTS
+from opcode_core.store.sqlite.listings import DECISIONS, EVENTS, WORKFLOWS
 from opcode_core.store.sqlite.store import SqliteStore, open_store
 
 pytestmark = pytest.mark.anyio
@@ -123,6 +123,8 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"since": (ENDED - 9) * 1000}, 10),
         ({"since": (ENDED - 9) * 1000, "status": "completed"}, 10),
         ({"status": "completed", "agent_id": "agent2"}, 50),
+        ({"status": "failed", "template_name": "t3"}, 0),
+        ({"status": "completed", "agent_id": "agent2", "template_name": "t3"}, 50),
     ],
 )
 async def test_lists_of_a_hundred_thousand_come_at_once(
@@ -143,6 +145,46 @@ async def test_lists_of_a_hundred_thousand_come_at_once(
     assert len({row["workflow_id"] for row in (*first.rows, *second)}) == count + len(second)
     assert min(times) < PAGE_SECONDS
     await store.close()
+
+
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [
+        ({"status": "failed", "template_name": "t3"}, "workflows_by_status"),
+        ({"status": "completed", "template_name": "t3"}, "workflows_by_template"),
+        ({"template_name": "t3", "agent_id": "nobody"}, "workflows_by_agent"),
+        ({"template_name": "t3", "agent_id": "agent2", "since": 0}, "workflows_by_template"),
+        ({"status": "completed", "template_name": "x", "agent_id": "me"}, "workflows_by_agent"),
+        ({"status": "completed", "agent_id": "agent2"}, "workflows_by_agent"),
+    ],
+)
+async def test_of_several_filters_that_with_the_fewest_workflows_leads(
+    ended: Path, filters: dict[str, Any], index: str
+) -> None:
+    with closing(sqlite3.connect(ended)) as connection:
+        counting = WORKFLOWS.counting(filters)
+        assert counting is not None
+        counts = connection.execute(*counting).fetchone()
+        sql, values = WORKFLOWS.statement(filters, 50, None, counts)
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert len(plan) == 1  # nothing is sorted
+    assert f"USING INDEX {index} " in plan[0]
+
+
+async def test_the_pending_decisions_of_one_workflow_are_found_without_the_others(
+    ended: Path,
+) -> None:
+    filters = {"status": "pending", "workflow_id": "w00000001"}
+    with closing(sqlite3.connect(ended)) as connection:
+        rows = [(f"d{n}", f"w{n:08d}", "a", "pending", None, n, "{}") for n in range(100)]
+        connection.executemany("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        counting = DECISIONS.counting(filters)
+        assert counting is not None
+        counts = connection.execute(*counting).fetchone()
+        sql, values = DECISIONS.statement(filters, 50, None, counts)
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert counts == (1, 100)
+    assert "USING INDEX decisions_by_workflow " in plan[0]
 
 
 @pytest.mark.parametrize("event_type", ["workflow_failed", "nothing", "it's"])

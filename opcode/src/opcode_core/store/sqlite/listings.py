@@ -23,6 +23,8 @@ _FREQUENT = (
     events.WORKFLOW_COMPLETED,
 )
 """The types of events that the index `events_rare` leaves out."""
+_MANY = 10_000
+"""Rows counted at most to see which of several indexes leads to the fewest; so many take 0.2 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Listing:
         show: Makes what an agent sees of a row.
         implied: What follows from filters, as a condition: an index of a part of the table is used only where its own
             condition stands.
+        indexed: The filters that have an index each.
     """
 
     table: str
@@ -47,16 +50,49 @@ class Listing:
     descending: bool
     show: Callable[[Row], dict[str, Any]]
     implied: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _: ()
+    indexed: tuple[str, ...] = ()
+
+    def counting(self, filters: Mapping[str, Any]) -> tuple[str, list[Any]] | None:
+        """The statement that counts what each index leads to, up to `_MANY`; None where there is no choice.
+
+        SQLite chooses without knowing how many rows a value has: of those that failed, and a template that nearly all
+        were made of, it may well take the template.
+        """
+        names = self._choices(filters)
+        if len(names) <= 1:
+            return None
+        counts = (
+            f"(SELECT count(*) FROM (SELECT 1 FROM {self.table} WHERE {self.conditions[name]} LIMIT {_MANY}))"
+            for name in names
+        )
+        return f"SELECT {', '.join(counts)}", [filters[name] for name in names]
 
     def statement(
-        self, filters: Mapping[str, Any], limit: int, cursor: str | None
+        self,
+        filters: Mapping[str, Any],
+        limit: int,
+        cursor: str | None,
+        counts: Sequence[int] = (),
     ) -> tuple[str, list[Any]]:
         """The statement that reads one part and one row more.
+
+        Args:
+            filters: Filter → its value.
+            limit: How many rows a part has.
+            cursor: Where it begins; None for the beginning.
+            counts: What `counting` has given, if there was a choice: the index that leads to the fewest is used.
 
         Raises:
             ValidationError: The cursor is none that was handed out.
         """
-        where = [*(self.conditions[name] for name in filters), *self.implied(filters)]
+        others = self._choices(filters)
+        if counts:
+            others.remove(min(zip(counts, others, strict=True))[1])
+        where = [
+            f"+{self.conditions[name]}" if counts and name in others else self.conditions[name]
+            for name in filters  # a `+` hides the column from its index
+        ]
+        where += self.implied(filters)
         values = list(filters.values())
         if cursor is not None:
             marks = ", ".join("?" * len(self.key))
@@ -80,6 +116,9 @@ class Listing:
                 "ascii"
             )
         return Page(shown, cursor)
+
+    def _choices(self, filters: Mapping[str, Any]) -> list[str]:
+        return [name for name in self.indexed if name in filters]
 
     def _read_cursor(self, cursor: str) -> list[Any]:
         try:
@@ -173,6 +212,7 @@ WORKFLOWS = Listing(
     key=("created_at", "workflow_id"),
     descending=True,
     show=_workflow,
+    indexed=("status", "agent_id", "template_name"),
 )
 EVENTS = Listing(
     table="events",
@@ -199,6 +239,7 @@ DECISIONS = Listing(
     key=("created_at", "id"),
     descending=True,
     show=_decision,
+    indexed=("workflow_id", "status"),
 )
 TEMPLATES = Listing(
     table="templates",

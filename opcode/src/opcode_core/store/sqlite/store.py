@@ -76,9 +76,10 @@ class SqliteStore:
     async def _list(
         self, listing: listings.Listing, filters: dict[str, Any], limit: int, cursor: str | None
     ) -> Page:
-        return listing.page(
-            await self._database.read(*listing.statement(filters, limit, cursor)), limit
-        )
+        counting = listing.counting(filters)
+        counts = (await self._database.read(*counting))[0] if counting else ()
+        statement = listing.statement(filters, limit, cursor, counts)
+        return listing.page(await self._database.read(*statement), limit)
 
     async def list_unfinished(self) -> list[UnfinishedWorkflow]:
         """The workflows that have not ended, as the log has it."""
