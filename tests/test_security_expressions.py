@@ -21,6 +21,7 @@ from security_room import code_of, define, run, serving, step
 
 pytestmark = pytest.mark.anyio
 EVIL = "^(a+)+$"
+HARMLESS = "^b$"
 LOOKAHEAD = "^(?=a)a+$"
 TEXT = "a" * 30 + "b"
 PATTERN_SECONDS = 0.05
@@ -70,14 +71,16 @@ BY_DATA = {
 async def test_a_pattern_that_goes_back_and_forth_takes_no_time(
     service: Service, where: str
 ) -> None:
-    await define(service, PATTERNS[where](EVIL))
-    took = []
-    for _ in range(5):  # the quickest: the machine may have other things to do
-        began = time.perf_counter()
-        answer = await service.run(RunRequest("t", "me", params={"t": TEXT}, wait_ms=10_000))
-        took.append(time.perf_counter() - began)
-        assert answer["status"] == ("failed" if where.startswith("assert") else "completed")
-    assert min(took) < PATTERN_SECONDS
+    """What it takes beyond one that cannot go wrong: a schema is checked in a process of its own."""
+    took: dict[str, list[float]] = {EVIL: [], HARMLESS: []}
+    for _ in range(5):  # the quickest of each, in turn: the machine may have other things to do
+        for pattern, times in took.items():
+            await define(service, PATTERNS[where](pattern))
+            began = time.perf_counter()
+            answer = await service.run(RunRequest("t", "me", params={"t": TEXT}, wait_ms=10_000))
+            times.append(time.perf_counter() - began)
+            assert answer["status"] == ("failed" if where.startswith("assert") else "completed")
+    assert min(took[EVIL]) - min(took[HARMLESS]) < PATTERN_SECONDS
 
 
 @pytest.mark.parametrize("where", PATTERNS)
